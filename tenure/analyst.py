@@ -1,0 +1,45 @@
+"""One read-only query as the analyst role, for `tenure sql`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+
+from tenure.errors import TenureError
+from tenure.settings import Settings
+
+# A spreadsheet takes a cell that begins so for a formula (full-width forms included).
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+
+
+def query(settings: Settings, statement: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Column names and rows of one statement, run as the analyst. Raises TenureError with the server's reason."""
+    try:
+        with psycopg.connect(settings.url("analyst")) as connection:
+            cursor = connection.execute(statement)  # type: ignore[call-overload]
+            if cursor.description is None:
+                return [], []
+            return [column.name for column in cursor.description], cursor.fetchall()
+    except psycopg.Error as error:
+        reason = error.diag.message_primary or str(error).strip().splitlines()[-1]
+        raise TenureError(f"the query was refused: {reason}", hint=error.diag.message_hint or "") from None
+
+
+def to_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """The result as CSV; text that a spreadsheet would run as a formula is preceded by an apostrophe."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow(["" if value is None else _harmless(value) for value in row])
+    return out.getvalue()
+
+
+def _harmless(value: Any) -> Any:
+    if isinstance(value, str) and value.lstrip(' "').startswith(FORMULA_STARTS):
+        return "'" + value
+    return value

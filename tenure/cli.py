@@ -1,0 +1,376 @@
+"""The command line: every command is one call into the package."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tenure.errors import TenureError
+from tenure.settings import get_settings
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Tenure: a customer-lifecycle warehouse for telecom operators.",
+)
+db_app = typer.Typer(no_args_is_help=True, help="The embedded database: start, stop, status, url.")
+app.add_typer(db_app, name="db")
+
+out = Console(highlight=False, soft_wrap=True)
+
+
+def _say(line: str) -> None:
+    out.print(line, markup=False)
+
+
+def _day(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise TenureError(f"{text!r} is not a date", hint="write it as 2026-01-31", exit_code=2) from None
+
+
+@app.command()
+def simulate(
+    out_dir: Annotated[Path, typer.Option("--out", help="a new or empty folder")],
+    subscriptions: Annotated[int, typer.Option(help="lines at the start")] = 4000,
+    months: Annotated[int, typer.Option(help="closed months")] = 15,
+    days: Annotated[int, typer.Option(help="daily files of the open month after them")] = 0,
+    seed: Annotated[int, typer.Option(help="same seed, same files")] = 1,
+    start: Annotated[str, typer.Option(help="first month, YYYY-MM")] = "2025-08",
+    dirty: Annotated[float, typer.Option(help="share of rows made bad on purpose")] = 0.0,
+) -> None:
+    """Write a simulated operator's extracts, and the truth behind them."""
+    from tenure.simulator import simulate as run
+
+    summary = run(out=out_dir, subscriptions=subscriptions, months=months, days=days, seed=seed, start=start, dirty=dirty)
+    _say(str(summary))
+
+
+@app.command()
+def land(
+    directory: Annotated[Path, typer.Argument(help="folder of extracts")],
+    mapping: Annotated[Path | None, typer.Option(help="mapping of files that differ from the contract")] = None,
+    source: Annotated[str | None, typer.Option(help="only this source, e.g. billing")] = None,
+    date: Annotated[str | None, typer.Option(help="only files up to this business date")] = None,
+) -> None:
+    """Land all files of a folder that are not landed yet."""
+    from tenure.landing import land as run
+    from tenure.warehouse import prepare_warehouse
+
+    settings = get_settings()
+    prepare_warehouse(settings)
+    summary = run(settings, directory, mapping=mapping, source=source, up_to_date=_day(date) if date else None)
+    for item in summary.files:
+        if item.status == "refused":
+            print(f"tenure: refused {item.file_name}: {item.message}", file=sys.stderr)
+        elif item.message:
+            _say(f"{item.file_name}: {item.message}")
+    _say(str(summary))
+    if summary.is_refused:
+        raise typer.Exit(1)
+
+
+@app.command()
+def build(full_refresh: Annotated[bool, typer.Option("--full-refresh")] = False) -> None:
+    """Build, test and publish the marts from what has landed, with the scores that exist."""
+    from tenure.transform import run_dbt
+    from tenure.warehouse import prepare_warehouse, publish
+
+    settings = get_settings()
+    prepare_warehouse(settings)
+    run = run_dbt(settings, ["build", *(["--full-refresh"] if full_refresh else [])])
+    _say(f"built and checked: {run.count('success')} tables and views, {run.count('pass')} tests passed")
+    publication = publish(settings)
+    _say(
+        f"published version {publication.publication_id}, as of {publication.as_of_date}: "
+        f"{len(publication.changed_marts)} marts changed, {publication.rows_written} rows written"
+    )
+
+
+def _models(command: str) -> None:
+    # The models build on this package, never the other way, so they run as a program of their own.
+    done = subprocess.run([sys.executable, "-m", "ml", command], check=False)
+    if done.returncode != 0:
+        raise typer.Exit(done.returncode)
+
+
+@app.command()
+def train() -> None:
+    """Train the models when the landed data has a month they have not learnt from."""
+    _models("train")
+
+
+@app.command()
+def score() -> None:
+    """Score every subscription on the network with the champion models; `tenure build` then publishes."""
+    _models("score")
+
+
+@app.command()
+def dashboards() -> None:
+    """Install the dashboards as the files say, and start Superset."""
+    from tenure.dashboards import login, provision
+    from tenure.stack import start_superset
+    from tenure.warehouse import prepare_warehouse
+
+    settings = get_settings()
+    prepare_warehouse(settings)
+    provision(settings, _say)
+    start_superset(settings)
+    _say("Superset: {} (user {}, password {})".format(*login(settings)))
+
+
+@app.command()
+def run(date: Annotated[str, typer.Option(help="business date, YYYY-MM-DD")]) -> None:
+    """Land, build, score, publish and refresh for a business date, through Airflow."""
+    from tenure.orchestration import run_day
+    from tenure.stack import start_airflow, wait_for_airflow
+    from tenure.warehouse import prepare_warehouse
+
+    settings = get_settings()
+    day = _day(date)
+    prepare_warehouse(settings)
+    start_airflow(settings)
+    wait_for_airflow(settings)
+    run_day(settings, day, _say)
+
+
+@app.command()
+def backfill(
+    date_from: Annotated[str, typer.Option("--from", help="first business date")],
+    date_to: Annotated[str, typer.Option("--to", help="last business date")],
+) -> None:
+    """Run every business date of a range again, through Airflow."""
+    from tenure.orchestration import backfill as run_range
+    from tenure.stack import start_airflow, wait_for_airflow
+    from tenure.warehouse import prepare_warehouse
+
+    settings = get_settings()
+    first, last = _day(date_from), _day(date_to)
+    if first > last:
+        raise TenureError(f"--from {first} is after --to {last}", exit_code=2)
+    prepare_warehouse(settings)
+    start_airflow(settings)
+    wait_for_airflow(settings)
+    run_range(settings, first, last, _say)
+
+
+@app.command()
+def status(as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
+    """Freshness, last loads with their balance, gaps, rejects by reason, models, what runs."""
+    from tenure.status import gather, render
+
+    found = gather(get_settings())
+    if as_json:
+        print(json.dumps(found, default=str, indent=1))
+    else:
+        render(found, out)
+
+
+@app.command()
+def rejects(limit: Annotated[int, typer.Option(help="how many rows")] = 50) -> None:
+    """The refused rows: file, line, column, rule, what to do."""
+    from tenure.landing import reject_report
+
+    _print_rows(reject_report(get_settings(), limit))
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="one SELECT")],
+    csv: Annotated[bool, typer.Option("--csv", help="comma-separated output")] = False,
+) -> None:
+    """Run one query on the marts, read-only, as the analyst role."""
+    from tenure.analyst import query as ask
+    from tenure.analyst import to_csv
+
+    columns, rows = ask(get_settings(), query)
+    if csv:
+        sys.stdout.write(to_csv(columns, rows))
+    else:
+        _print_rows([dict(zip(columns, row, strict=True)) for row in rows], columns)
+
+
+@app.command()
+def digest(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """An order-free digest of every published mart."""
+    from tenure.warehouse import mart_digests
+
+    found = mart_digests(get_settings())
+    if as_json:
+        print(json.dumps({item.name: {"rows": item.row_count, "digest": item.digest} for item in found}, indent=1))
+    else:
+        for item in found:
+            _say(f"{item.digest}  {item.row_count:>9}  {item.name}")
+
+
+@app.command()
+def doctor() -> None:
+    """What is missing on this machine and how to get it."""
+    from tenure.doctor import examine
+
+    findings = examine(get_settings())
+    for finding in findings:
+        mark = "ok" if finding.is_fine else ("MISSING" if finding.is_needed else "absent")
+        _say(f"{mark:<8} {finding.subject}: {finding.detail}")
+    if any(finding.is_needed and not finding.is_fine for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def up() -> None:
+    """Start database, Airflow and Superset."""
+    from tenure.orchestration import login as airflow_login
+    from tenure.stack import up as start_all
+
+    settings = get_settings()
+    start_all(settings, lambda what: _say(f"starting {what}"))
+    _say("Airflow: {} (user {}, password {})".format(*airflow_login(settings)))
+
+
+@app.command()
+def down() -> None:
+    """Stop everything that was started from here."""
+    from tenure.stack import down as stop_all
+
+    if not stop_all(get_settings(), _say):
+        _say("nothing was running")
+
+
+@app.command()
+def demo() -> None:
+    """From nothing to live dashboards on a simulated operator."""
+    from tenure.demo import run_demo
+
+    run_demo(get_settings(), _say)
+
+
+@app.command("prepare-dashboards", hidden=True)
+def prepare_dashboards() -> None:
+    """Make Superset's environment, install the dashboards and start it: the demo runs this beside the pipeline."""
+    from tenure.bootstrap import SetupFailed, ensure
+    from tenure.dashboards import provision
+    from tenure.stack import start_superset
+
+    settings = get_settings()
+    try:
+        ensure("superset", say=_say)
+    except SetupFailed as failure:
+        raise TenureError(str(failure)) from None
+    provision(settings, _say)
+    start_superset(settings)
+
+
+@app.command()
+def home(every: Annotated[bool, typer.Option("--all", help="the folders outside it as well")] = False) -> None:
+    """Where data, logs and extracts lie."""
+    from tenure.database.unprivileged import shared_folder
+
+    settings = get_settings()
+    print(settings.home)
+    if every:
+        for folder in (shared_folder(settings.home), settings.postgres_dir):
+            if folder is not None and folder.exists():
+                print(folder)
+
+
+@db_app.command("start")
+def db_start() -> None:
+    """Start the embedded server, with its roles and schemas."""
+    from tenure.database import start_database
+    from tenure.warehouse import prepare_warehouse
+
+    settings = get_settings()
+    started = start_database(settings)
+    prepare_warehouse(settings)
+    where = f"127.0.0.1:{settings.port('postgres')}" if settings.is_embedded else "the server of TENURE_DATABASE_URL"
+    _say(f"{'started' if started else 'running'}: {where}")
+
+
+@db_app.command("stop")
+def db_stop() -> None:
+    """Stop the embedded server."""
+    from tenure.database import stop_database
+
+    _say("stopped" if stop_database(get_settings()) else "was not running")
+
+
+@db_app.command("status")
+def db_status() -> None:
+    """Whether the embedded server runs; exit status 1 when it does not."""
+    from tenure.database import EmbeddedPostgres
+
+    settings = get_settings()
+    if not settings.is_embedded:
+        raise TenureError("the server of TENURE_DATABASE_URL is not ours to look after", exit_code=2)
+    server = EmbeddedPostgres(settings)
+    if not server.is_ready():
+        _say("not running")
+        raise typer.Exit(1)
+    _say(f"running: 127.0.0.1:{settings.port('postgres')}, process {server.postmaster_pid()}, data {server.data}")
+
+
+@db_app.command("url")
+def db_url(
+    role: Annotated[str, typer.Argument(help="owner, loader, transformer, scorer, dashboard, analyst")] = "analyst",
+) -> None:
+    """The connection URL of a role, with its password: for tools of your own."""
+    try:
+        print(get_settings().url(role))
+    except ValueError as error:
+        raise TenureError(str(error), exit_code=2) from None
+
+
+def _print_rows(rows: list[dict[str, Any]], columns: list[str] | None = None) -> None:
+    if not rows:
+        _say("no rows")
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in columns or list(rows[0]):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    out.print(table, markup=False)
+
+
+def main() -> None:
+    """Entry point: exit status 0 done, 1 refused, 2 wrong use; every error is one line."""
+    try:
+        # Outside standalone mode `typer.Exit(1)` comes back as the returned value.
+        code = app(standalone_mode=False)
+        raise SystemExit(code if isinstance(code, int) else 0)
+    except TenureError as error:
+        print(f"tenure: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    except (KeyboardInterrupt, typer.Abort):
+        print("tenure: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        raise SystemExit(0) from None
+    except Exception as error:
+        if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
+            print(f"tenure: {error.format_message()} (see `tenure --help`)", file=sys.stderr)
+            raise SystemExit(2) from None
+        _report_defect(error)
+        raise SystemExit(1) from None
+
+
+def _report_defect(error: Exception) -> None:
+    """An unforeseen error: one line for the person, the places (never the values) for the log."""
+    log = get_settings().logs_dir / "tenure.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a") as stream:
+        stream.write(f"{dt.datetime.now(dt.UTC).isoformat()} {type(error).__name__}\n")
+        stream.writelines(traceback.format_tb(error.__traceback__))
+    print(f"tenure: unforeseen {type(error).__name__}: this is a defect (details in {log})", file=sys.stderr)

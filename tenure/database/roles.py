@@ -1,0 +1,174 @@
+"""Roles, databases and schemas: who may do what, the same on the embedded and on any other server.
+
+| role | may |
+|---|---|
+| owner | create the roles and schemas; nobody works as it |
+| loader | write `ops` and `raw_*` |
+| transformer | read those and `scores`; write staging, intermediate, build, features, reference; publish to `marts` |
+| scorer | read `features` and `build`; write `scores` |
+| dashboard, analyst | read `marts`, nothing else, never write |
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from tenure.database.score_tables import SCORE_TABLES
+from tenure.errors import TenureError
+from tenure.settings import ROLES, SERVICE_DATABASES, Settings
+
+Connection = psycopg.Connection[Any]
+
+SCHEMAS = {
+    "ops": "loader",
+    "raw_crm": "loader",
+    "raw_billing": "loader",
+    "raw_usage": "loader",
+    "reference": "transformer",
+    "staging": "transformer",
+    "intermediate": "transformer",
+    "features": "transformer",
+    "build": "transformer",
+    "marts": "transformer",
+    "scores": "scorer",
+}
+READERS = {
+    "ops": ("transformer",),
+    "raw_crm": ("transformer",),
+    "raw_billing": ("transformer",),
+    "raw_usage": ("transformer",),
+    "features": ("scorer",),
+    "build": ("scorer",),
+    "scores": ("transformer",),
+    "marts": ("dashboard", "analyst"),
+}
+ROLE_SETTINGS = {
+    "dashboard": {"default_transaction_read_only": "on", "statement_timeout": "120s", "search_path": "marts"},
+    "analyst": {"default_transaction_read_only": "on", "statement_timeout": "600s", "search_path": "marts"},
+}
+MINIMUM_VERSION = 160000
+
+
+def prepare_roles(settings: Settings) -> None:
+    """Create what is missing of databases, roles, schemas, rights and score tables. Running it again changes nothing.
+
+    Raises TenureError when the server is too old or the owner may not create roles.
+    """
+    if settings.is_embedded:
+        _create_database(settings, settings.url("owner").rsplit("/", 1)[0] + "/postgres", "tenure", None)
+    with _owner(settings.url("owner")) as connection:
+        if connection.info.server_version < MINIMUM_VERSION:
+            raise TenureError(
+                f"the server is PostgreSQL {connection.info.server_version // 10000}", hint="16 or later is needed"
+            )
+        # Two commands may prepare at once: roles are shared by the whole server.
+        connection.execute("select pg_advisory_lock(hashtext('tenure roles'))")
+        _create_roles(connection, settings)
+    for name in SERVICE_DATABASES:
+        _create_database(settings, settings.url("owner"), name, f"tenure_{name}")
+    with _owner(settings.url("owner")) as connection, connection.transaction():
+        connection.execute("select pg_advisory_xact_lock(hashtext('tenure roles'))")
+        _create_schemas(connection)
+        _grant(connection)
+        connection.execute("set local role tenure_scorer")
+        for statement in SCORE_TABLES:
+            connection.execute(statement)
+
+
+def _owner(url: str) -> Connection:
+    try:
+        return psycopg.connect(url, autocommit=True, connect_timeout=10)
+    except psycopg.OperationalError as error:
+        raise TenureError(
+            f"cannot connect to the warehouse: {str(error).strip().splitlines()[-1]}",
+            hint="start it with `tenure db start`, or check TENURE_DATABASE_URL",
+        ) from None
+
+
+def _create_database(settings: Settings, url: str, name: str, owner: str | None) -> None:
+    with _owner(url) as connection:
+        if connection.execute("select 1 from pg_database where datname = %s", (name,)).fetchone():
+            return
+        statement = sql.SQL("create database {}").format(sql.Identifier(name))
+        if owner:
+            statement += sql.SQL(" owner {}").format(sql.Identifier(owner))
+        try:
+            connection.execute(statement)
+        except psycopg.errors.DuplicateDatabase:
+            return
+        except psycopg.errors.InsufficientPrivilege:
+            raise TenureError(
+                f"database {name} is missing and the role of TENURE_DATABASE_URL may not create it",
+                hint=f"create it, or give the role CREATEDB: {name} holds the metadata of {name.title()}",
+            ) from None
+
+
+def _create_roles(connection: Connection, settings: Settings) -> None:
+    names = [role for role in ROLES if role != "owner"] + list(SERVICE_DATABASES)
+    for name in names:
+        role = sql.Identifier(f"tenure_{name}")
+        known = connection.execute("select 1 from pg_roles where rolname = %s", (f"tenure_{name}",)).fetchone()
+        try:
+            if not known:
+                connection.execute(sql.SQL("create role {} login").format(role))
+            _set_password(connection, settings, name)
+            for key, value in ROLE_SETTINGS.get(name, {}).items():
+                connection.execute(
+                    sql.SQL("alter role {} set {} = {}").format(role, sql.Identifier(key), sql.Literal(value))
+                )
+            connection.execute(sql.SQL("grant {} to current_user").format(role))
+        except psycopg.errors.InsufficientPrivilege:
+            raise TenureError(
+                f"the role of TENURE_DATABASE_URL may not create role tenure_{name}", hint="give it CREATEROLE"
+            ) from None
+
+
+def _set_password(connection: Connection, settings: Settings, name: str) -> None:
+    password = settings.secret(f"postgres_{name}")
+    # Hashed here, so that the clear password never travels in a statement that a server may log.
+    hashed = connection.pgconn.encrypt_password(password.encode(), f"tenure_{name}".encode(), b"scram-sha-256")
+    connection.execute(
+        sql.SQL("alter role {} password {}").format(sql.Identifier(f"tenure_{name}"), sql.Literal(hashed.decode()))
+    )
+
+
+def _create_schemas(connection: Connection) -> None:
+    for schema, owner in SCHEMAS.items():
+        connection.execute(
+            sql.SQL("create schema if not exists {} authorization {}").format(
+                sql.Identifier(schema), sql.Identifier(f"tenure_{owner}")
+            )
+        )
+
+
+def _grant(connection: Connection) -> None:
+    database = sql.Identifier(connection.info.dbname)
+    connection.execute(sql.SQL("revoke all on database {} from public").format(database))
+    connection.execute("revoke all on schema public from public")
+    for role in ROLES:
+        if role != "owner":
+            right = "connect, temporary" if role in ("loader", "transformer", "scorer") else "connect"
+            connection.execute(
+                sql.SQL("grant {} on database {} to {}").format(
+                    sql.SQL(right), database, sql.Identifier(f"tenure_{role}")
+                )
+            )
+    # dbt asks for its schemas with `create schema if not exists`, which needs the right even where they exist.
+    connection.execute(sql.SQL("grant create on database {} to tenure_transformer").format(database))
+    for schema, readers in READERS.items():
+        for reader in readers:
+            names = {
+                "schema": sql.Identifier(schema),
+                "reader": sql.Identifier(f"tenure_{reader}"),
+                "owner": sql.Identifier(f"tenure_{SCHEMAS[schema]}"),
+            }
+            connection.execute(sql.SQL("grant usage on schema {schema} to {reader}").format(**names))
+            connection.execute(sql.SQL("grant select on all tables in schema {schema} to {reader}").format(**names))
+            connection.execute(
+                sql.SQL(
+                    "alter default privileges for role {owner} in schema {schema} grant select on tables to {reader}"
+                ).format(**names)
+            )

@@ -1,0 +1,58 @@
+"""The tables that models write; dbt reads them as sources and exposes them as marts of the same names."""
+
+SCORE_TABLES = (
+    """
+    create table if not exists scores.model_run (
+        model_run_id text primary key,
+        model_name text not null,
+        as_of_date date not null,
+        train_from_date date,
+        train_to_date date,
+        test_from_date date,
+        test_to_date date,
+        train_row_count bigint,
+        test_row_count bigint,
+        positive_rate numeric,
+        auc numeric,
+        top_decile_lift numeric,
+        calibration_error numeric,
+        feature_count integer,
+        feature_digest text,
+        parameters text,
+        model_sha256 text,
+        is_champion boolean not null
+    )
+    """,
+    """
+    create table if not exists scores.churn_score (
+        as_of_date date not null,
+        subscription_id text not null,
+        churn_probability numeric,
+        risk_band text not null,
+        horizon_days integer not null,
+        gap_days integer not null,
+        model_run_id text,
+        primary key (as_of_date, subscription_id)
+    )
+    """,
+    """
+    create table if not exists scores.churn_reason (
+        as_of_date date not null,
+        subscription_id text not null,
+        reason_rank integer not null,
+        reason_text text not null,
+        model_run_id text not null,
+        primary key (as_of_date, subscription_id, reason_rank)
+    )
+    """,
+    """
+    create table if not exists scores.customer_segment (
+        as_of_date date not null,
+        customer_id text not null,
+        value_tier text not null,
+        cluster_name text not null,
+        model_run_id text,
+        primary key (as_of_date, customer_id)
+    )
+    """,
+)

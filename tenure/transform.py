@@ -1,0 +1,170 @@
+"""Running dbt on the warehouse, and reading what it knows of the marts."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from tenure.errors import TenureError
+from tenure.settings import Settings
+
+PROJECT = "dbt_project"
+
+
+@dataclass(frozen=True)
+class Mart:
+    """A published table: its grain in words, and the raw sources that it is made from."""
+
+    name: str
+    grain: str
+    partition_column: str | None
+    sources: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True)
+class DbtNode:
+    """One model, seed or test of a dbt run: what it was, how it ended, seconds."""
+
+    unique_id: str
+    status: str
+    message: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class DbtRun:
+    """The nodes of one dbt command."""
+
+    nodes: tuple[DbtNode, ...]
+
+    def count(self, *statuses: str) -> int:
+        """How many nodes ended in one of these states."""
+        return sum(node.status in statuses for node in self.nodes)
+
+
+def dbt_environment(settings: Settings) -> dict[str, str]:
+    """The variables that `dbt_project/profiles.yml` reads, and dbt's own folders, all outside the checkout's files."""
+    parts = urlsplit(settings.url("transformer"))
+    return {
+        "TENURE_DBT_HOST": parts.hostname or "127.0.0.1",
+        "TENURE_DBT_PORT": str(parts.port or 5432),
+        "TENURE_DBT_USER": unquote(parts.username or ""),
+        "TENURE_DBT_PASSWORD": unquote(parts.password or ""),
+        "TENURE_DBT_DBNAME": parts.path.lstrip("/"),
+        "TENURE_DBT_THREADS": str(settings.dbt_threads),
+        "DBT_PROJECT_DIR": str(settings.root / PROJECT),
+        "DBT_PROFILES_DIR": str(settings.root / PROJECT),
+        "DBT_TARGET_PATH": str(settings.home / "dbt" / "target"),
+        "DBT_LOG_PATH": str(settings.logs_dir / "dbt"),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def dbt_variables(settings: Settings) -> str:
+    """The value of dbt's `--vars`: the operator's time zone and the days after which a month closes."""
+    return json.dumps({"time_zone": settings.time_zone, "month_close_days": settings.month_close_days})
+
+
+def run_dbt(settings: Settings, arguments: Sequence[str], quiet: bool = True) -> DbtRun:
+    """Run a dbt command in this process, e.g. `run_dbt(settings, ["build", "--select", "tag:base"])`.
+
+    Raises TenureError naming the first node that failed; nothing is published by dbt itself.
+    """
+    from dbt.cli.main import dbtRunner
+
+    command = [*arguments]
+    if arguments[0] not in ("clean", "debug", "deps"):
+        command += ["--vars", dbt_variables(settings)]
+    # dbt creates its log folder itself, but not its parents.
+    settings.logs_dir.mkdir(parents=True, exist_ok=True)
+    with _environment(dbt_environment(settings)):
+        result = dbtRunner().invoke((["--quiet"] if quiet else []) + ["--no-use-colors", *command])
+    nodes = tuple(
+        DbtNode(item.node.unique_id, str(item.status), str(item.message or ""), item.execution_time)
+        for item in getattr(result.result, "results", []) or []
+    )
+    if not result.success:
+        raise _failure(nodes, result.exception, settings)
+    return DbtRun(nodes)
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _failure(nodes: tuple[DbtNode, ...], exception: BaseException | None, settings: Settings) -> TenureError:
+    bad = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
+    log = settings.logs_dir / "dbt" / "dbt.log"
+    if bad:
+        kind, _, name = bad[0].unique_id.partition(".")
+        reason = " ".join(bad[0].message.split())[:300]
+        more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+        return TenureError(f"{kind} {name.partition('.')[2]} failed{more}: {reason}", hint=f"see {log}")
+    reason = " ".join(str(exception or "unknown reason").split())[:300]
+    return TenureError(f"dbt could not run: {reason}", hint=f"see {log}")
+
+
+def read_manifest(settings: Settings) -> dict[str, Any]:
+    """dbt's manifest of the last command in this home. Raises TenureError when nothing was built yet."""
+    path = settings.home / "dbt" / "target" / "manifest.json"
+    try:
+        loaded: dict[str, Any] = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise TenureError("the marts were never built here", hint="run `tenure build` first") from None
+    return loaded
+
+
+def marts(settings: Settings) -> list[Mart]:
+    """All models that are built in schema `build`, that is, all that is published to `marts`, by name."""
+    manifest = read_manifest(settings)
+    found = []
+    for unique_id, node in manifest["nodes"].items():
+        if node["resource_type"] == "model" and node["schema"] == "build":
+            meta = node["config"].get("meta") or {}
+            found.append(
+                Mart(
+                    name=node["alias"] or node["name"],
+                    grain=str(meta.get("grain", "")),
+                    partition_column=meta.get("partition_by"),
+                    sources=frozenset(_sources(manifest, unique_id)),
+                )
+            )
+    return sorted(found, key=lambda mart: mart.name)
+
+
+def _sources(manifest: dict[str, Any], unique_id: str) -> set[str]:
+    seen: set[str] = set()
+    waiting = [unique_id]
+    names = set()
+    while waiting:
+        current = waiting.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        if current.startswith("source."):
+            names.add(manifest["sources"][current]["source_name"])
+        waiting += manifest["parent_map"].get(current, [])
+    return names
+
+
+def main_python() -> str:
+    """The interpreter of this environment, for processes that must run in it."""
+    return str(Path(sys.executable))

@@ -1,0 +1,14 @@
+"""Making a server ready for landing, dbt and the models."""
+
+from __future__ import annotations
+
+from tenure.database import prepare_roles, start_database
+from tenure.landing.schema import ensure_landing_tables
+from tenure.settings import Settings
+
+
+def prepare_warehouse(settings: Settings) -> None:
+    """Start the embedded server if it is ours to start; create roles, schemas, ledger and raw tables that are missing."""
+    start_database(settings)
+    prepare_roles(settings)
+    ensure_landing_tables(settings)

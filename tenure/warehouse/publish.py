@@ -1,0 +1,212 @@
+"""The publication step: readers see one complete version of all marts, and never a mixture.
+
+dbt builds in schema `build`, which no reader can enter. Once everything is built and tested, one transaction compares
+each partition of each mart with what is published, replaces those that differ, and adds one row to
+`marts.publication`. Plain row changes are invisible to a reader until the commit, at any isolation level, which
+swapping tables or views is not (docs/decisions/0003-publication.md).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from tenure.errors import TenureError
+from tenure.settings import Settings
+from tenure.transform import Mart, marts
+from tenure.warehouse.digest import ROW_DIGEST
+
+Connection = psycopg.Connection[Any]
+
+LOCK = "tenure publish"
+
+PUBLICATION_TABLES = """
+create table if not exists marts.publication (
+    publication_id bigint primary key,
+    as_of_date date not null,
+    published_at timestamptz not null,
+    is_current boolean not null
+);
+create unique index if not exists publication__is_current__unique on marts.publication (is_current) where is_current;
+create table if not exists marts.mart_status (
+    mart_name text primary key,
+    grain text not null,
+    complete_to_date date,
+    row_count bigint not null
+);
+comment on table marts.publication is 'One row per published version of all marts; is_current marks the one you read';
+comment on table marts.mart_status is
+    'One row per mart: its grain, the business date its sources are complete to, and its rows';
+"""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """The version that readers now see, and what publishing it changed."""
+
+    publication_id: int
+    as_of_date: dt.date
+    changed_marts: tuple[str, ...]
+    rows_written: int
+
+
+def publish(settings: Settings) -> Publication:
+    """Publish what dbt has built. Publishing the same content again writes nothing and keeps the version.
+
+    Raises TenureError when a mart is missing in `build`, or nothing was landed yet: nothing is published then.
+    """
+    wanted = marts(settings)
+    with psycopg.connect(settings.url("transformer")) as connection:
+        connection.execute("set local timezone = 'UTC'")
+        connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (LOCK,))
+        connection.execute(PUBLICATION_TABLES)
+        as_of_date = _as_of_date(connection)
+        changed: list[str] = []
+        rows_written = 0
+        for mart in wanted:
+            written = _publish_mart(connection, mart)
+            if written is not None:
+                changed.append(mart.name)
+                rows_written += written
+        _remove_unknown(connection, {mart.name for mart in wanted}, changed)
+        _write_status(connection, wanted)
+        publication_id = _write_publication(connection, as_of_date, bool(changed))
+    return Publication(publication_id, as_of_date, tuple(changed), rows_written)
+
+
+def _as_of_date(connection: Connection) -> dt.date:
+    row = connection.execute("select as_of_date from intermediate.int_as_of_date").fetchone()
+    if row is None or row[0] is None:
+        raise TenureError("nothing was landed yet, so there is nothing to publish", hint="run `tenure land` first")
+    return row[0]
+
+
+def _columns(connection: Connection, schema: str, name: str) -> list[tuple[str, str]]:
+    return connection.execute(
+        """
+        select a.attname, format_type(a.atttypid, a.atttypmod)
+        from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+        where n.nspname = %s and c.relname = %s and a.attnum > 0 and not a.attisdropped order by a.attnum
+        """,
+        (schema, name),
+    ).fetchall()
+
+
+def _publish_mart(connection: Connection, mart: Mart) -> int | None:
+    """Rows written for this mart, or None when it was up to date."""
+    built = _columns(connection, "build", mart.name)
+    if not built:
+        raise TenureError(f"mart {mart.name} is not built, so nothing was published", hint="run `tenure build`")
+    names = {"mart": sql.Identifier(mart.name)}
+    is_new = _columns(connection, "marts", mart.name) != built
+    if is_new:
+        # An upgrade changed the shape: the only case in which a table is replaced as a whole.
+        connection.execute(sql.SQL("drop table if exists marts.{mart} cascade").format(**names))
+        connection.execute(sql.SQL("create table marts.{mart} (like build.{mart} including all)").format(**names))
+        _copy_comments(connection, mart.name)
+    if mart.partition_column is None:
+        written = _replace_whole(connection, names, force=is_new)
+    else:
+        written = _replace_partitions(connection, names, sql.Identifier(mart.partition_column))
+    return 0 if is_new and written is None else written
+
+
+def _replace_whole(connection: Connection, names: dict[str, Any], force: bool) -> int | None:
+    digest = "select count(*) || ':' || {digest} from {schema}.{mart} as t"
+    both = [
+        connection.execute(
+            sql.SQL(digest).format(digest=sql.SQL(ROW_DIGEST), schema=sql.Identifier(schema), **names)  # type: ignore[arg-type]
+        ).fetchone()
+        for schema in ("build", "marts")
+    ]
+    if both[0] == both[1] and not force:
+        return None
+    connection.execute(sql.SQL("delete from marts.{mart}").format(**names))
+    return connection.execute(sql.SQL("insert into marts.{mart} select * from build.{mart}").format(**names)).rowcount
+
+
+def _replace_partitions(connection: Connection, names: dict[str, Any], column: sql.Identifier) -> int | None:
+    connection.execute("drop table if exists pg_temp.changed_partition")
+    connection.execute(
+        sql.SQL(
+            """
+            create temporary table changed_partition on commit drop as
+            select coalesce(b.partition_value, m.partition_value) as partition_value
+            from (select {column} as partition_value, count(*) as n, {digest} as d from build.{mart} as t group by 1) b
+            full join
+                 (select {column} as partition_value, count(*) as n, {digest} as d from marts.{mart} as t group by 1) m
+              on b.partition_value = m.partition_value
+            where b.n is distinct from m.n or b.d is distinct from m.d
+            """
+        ).format(column=column, digest=sql.SQL(ROW_DIGEST), **names)  # type: ignore[arg-type]
+    )
+    touched = connection.execute("select count(*) from changed_partition").fetchone()
+    if touched is None or touched[0] == 0:
+        return None
+    # A NULL partition value joins nothing, so it is always "changed": `is not distinct from` replaces it too.
+    match = sql.SQL("exists (select 1 from changed_partition p where p.partition_value is not distinct from t.{column})")
+    where = match.format(column=column)
+    connection.execute(sql.SQL("delete from marts.{mart} t where {where}").format(where=where, **names))
+    return connection.execute(
+        sql.SQL("insert into marts.{mart} select * from build.{mart} t where {where}").format(where=where, **names)
+    ).rowcount
+
+
+def _copy_comments(connection: Connection, name: str) -> None:
+    """Give the published table the descriptions of the built one (`like` copies those of columns only)."""
+    row = connection.execute("select obj_description(('build.' || quote_ident(%s))::regclass)", (name,)).fetchone()
+    if row and row[0]:
+        connection.execute(
+            sql.SQL("comment on table marts.{} is {}").format(sql.Identifier(name), sql.Literal(row[0]))
+        )
+
+
+def _remove_unknown(connection: Connection, wanted: set[str], changed: list[str]) -> None:
+    published = connection.execute(
+        "select tablename from pg_tables where schemaname = 'marts' and tablename not in ('publication', 'mart_status')"
+    ).fetchall()
+    for (name,) in published:
+        if name not in wanted:
+            connection.execute(sql.SQL("drop table marts.{} cascade").format(sql.Identifier(name)))
+            changed.append(name)
+
+
+def _write_status(connection: Connection, wanted: list[Mart]) -> None:
+    coverage = dict(
+        connection.execute(
+            "select source_name, min(complete_to_date) from intermediate.int_source_coverage group by 1"
+        ).fetchall()
+    )
+    connection.execute("delete from marts.mart_status where not mart_name = any(%s)", ([m.name for m in wanted],))
+    for mart in wanted:
+        dates = [coverage[source] for source in mart.sources if coverage.get(source) is not None]
+        connection.execute(
+            sql.SQL(
+                """
+                insert into marts.mart_status as s (mart_name, grain, complete_to_date, row_count)
+                select %s, %s, %s, count(*) from marts.{}
+                on conflict (mart_name) do update
+                set grain = excluded.grain, complete_to_date = excluded.complete_to_date, row_count = excluded.row_count
+                where (s.grain, s.complete_to_date, s.row_count)
+                    is distinct from (excluded.grain, excluded.complete_to_date, excluded.row_count)
+                """
+            ).format(sql.Identifier(mart.name)),
+            (mart.name, mart.grain, min(dates, default=None)),
+        )
+
+
+def _write_publication(connection: Connection, as_of_date: dt.date, has_changed: bool) -> int:
+    row = connection.execute("select publication_id, as_of_date from marts.publication where is_current").fetchone()
+    if row is not None and not has_changed and row[1] == as_of_date:
+        return int(row[0])
+    new_id = int(row[0]) + 1 if row else 1
+    connection.execute("update marts.publication set is_current = false where is_current")
+    connection.execute(
+        "insert into marts.publication values (%s, %s, clock_timestamp(), true)",
+        (new_id, as_of_date),
+    )
+    return new_id

@@ -1,0 +1,108 @@
+"""Fixtures on a real server: nothing that Tenure talks to is replaced by a stand-in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tenure import stack
+from tenure.database.unprivileged import shared_folder
+from tenure.db import connect
+from tenure.settings import Settings, get_settings
+from tenure.warehouse import prepare_warehouse, publish
+
+
+def _fresh_settings(home: Path) -> Settings:
+    """Settings of a new home, for this process and for every process it starts."""
+    for name in list(os.environ):
+        if name.startswith("TENURE_") and name != "TENURE_TEST_BASE":
+            del os.environ[name]
+    os.environ["TENURE_ENV_FILE"] = os.devnull
+    os.environ["TENURE_HOME"] = str(home)
+    get_settings.cache_clear()
+    return get_settings()
+
+
+@pytest.fixture(scope="session")
+def test_base() -> Iterator[Path]:
+    """A folder for homes, outside pytest's private one, because the database may run as another user."""
+    given = os.environ.get("TENURE_TEST_BASE")
+    base = Path(given) if given else Path(tempfile.mkdtemp(prefix="tenure-test-"))
+    base.chmod(0o755)
+    yield base
+    if not given:
+        shutil.rmtree(base, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def settings(test_base: Path) -> Iterator[Settings]:
+    """A home with a running, prepared, empty warehouse, for the whole session."""
+    # A space in the path: people have such folders.
+    found = _fresh_settings(test_base / "a home")
+    prepare_warehouse(found)
+    yield found
+    stack.down(found, lambda line: None)
+    shutil.rmtree(shared_folder(found.home), ignore_errors=True)
+
+
+def empty_warehouse(settings: Settings) -> None:
+    """Forget all that was landed, scored or built."""
+    with connect("owner", settings=settings) as connection:
+        tables = connection.execute(
+            "select format('%I.%I', schemaname, tablename) from pg_tables"
+            " where schemaname like 'raw\\_%' or schemaname in ('ops', 'scores')"
+        ).fetchall()
+        connection.execute(f"truncate {', '.join(name for (name,) in tables)} restart identity cascade")
+    shutil.rmtree(settings.archive_dir, ignore_errors=True)
+    shutil.rmtree(settings.models_dir, ignore_errors=True)
+
+
+@pytest.fixture
+def warehouse(settings: Settings) -> Settings:
+    """The session's warehouse with nothing landed in it. It must not be used beside `built_warehouse`."""
+    empty_warehouse(settings)
+    return settings
+
+
+@dataclass(frozen=True)
+class BuiltWarehouse:
+    """A warehouse with a simulated operator landed, built, scored and published; its extracts and their truth."""
+
+    settings: Settings
+    extracts: Path
+    truth: Path
+
+
+@pytest.fixture(scope="session")
+def built_warehouse(test_base: Path) -> Iterator[BuiltWarehouse]:
+    """A home of its own, so that tests of landing may empty theirs."""
+    from ml import pipeline
+    from tenure.landing import land
+    from tenure.simulator import simulate
+    from tenure.transform import run_dbt
+
+    before = {name: value for name, value in os.environ.items() if name.startswith("TENURE_")}
+    settings = _fresh_settings(test_base / "built")
+    try:
+        simulate(out=settings.home / "operator", subscriptions=600, months=14, days=5, seed=11)
+        (settings.home / "operator" / "truth").rename(settings.home / "truth")
+        (settings.home / "operator").rename(settings.extracts_dir)
+        prepare_warehouse(settings)
+        land(settings, settings.extracts_dir)
+        run_dbt(settings, ["build", "--select", "tag:base"])
+        pipeline.train_if_needed(settings)
+        pipeline.score(settings)
+        run_dbt(settings, ["build", "--select", "tag:scored"])
+        publish(settings)
+    finally:
+        os.environ.update(before)
+        get_settings.cache_clear()
+    yield BuiltWarehouse(settings, settings.extracts_dir, settings.home / "truth")
+    stack.down(settings, lambda line: None)
+    shutil.rmtree(shared_folder(settings.home), ignore_errors=True)

@@ -1,0 +1,46 @@
+"""`make test`: run pytest apart from whatever else runs or is configured on this machine.
+
+A home of its own in a fresh temporary folder gives the tests their own database, ports and secrets; no variable of
+the caller and no `.env` reaches them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FOREIGN = ("TENURE_", "AIRFLOW_", "AIRFLOW__", "DBT_", "SUPERSET_", "PG")
+
+
+def main() -> int:
+    """Run the suite; arguments that are not ours go to pytest."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--long", action="store_true", help="the exhaustive matrices as well")
+    options, rest = parser.parse_known_args()
+    base = Path(tempfile.mkdtemp(prefix="tenure-test-"))
+    # The database may have to run as another user, who must be able to enter.
+    base.chmod(0o755)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    environment |= {
+        "TENURE_ENV_FILE": os.devnull,
+        "TENURE_TEST_BASE": str(base),
+        "DO_NOT_TRACK": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    command = [sys.executable, "-m", "pytest", f"--basetemp={base / 'pytest'}"]
+    if not options.long:
+        command += ["-m", "not long"]
+    try:
+        return subprocess.run([*command, *rest], cwd=ROOT, env=environment, check=False).returncode
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
