@@ -168,6 +168,8 @@ def _read_file(path: Path) -> Iterator[Contract]:
         raise TenureError(f"cannot read the contract {path.name}: {str(error).splitlines()[0]}") from None
     for source in document.get("sources", []):
         for table in source.get("tables", []):
+            if "contract" not in table.get("config", {}).get("meta", {}):
+                continue  # Tables that nobody delivers, such as the ledger.
             try:
                 yield parse_contract(str(source["name"]), table)
             except (KeyError, TypeError, ValueError) as error:

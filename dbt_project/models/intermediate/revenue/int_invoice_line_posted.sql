@@ -1,0 +1,35 @@
+-- Invoice lines with the month they count in. A document belongs to its service month as long as that is open; later
+-- it is posted to the earliest month still open when it was issued and delivered, and keeps its service month.
+with dated as (
+
+    select
+        invoice_line_id,
+        account_id,
+        subscription_id,
+        document_type,
+        charge_type,
+        service_month,
+        net_amount,
+        tax_amount,
+        currency_code,
+        issued_date,
+        greatest(issued_date, _business_date) as known_date
+    from {{ ref('stg_billing__invoice_line') }}
+
+)
+
+select
+    invoice_line_id,
+    account_id,
+    subscription_id,
+    document_type,
+    charge_type,
+    service_month,
+    greatest(
+        service_month, {{ month_of(date_plus('known_date', -1 * var('month_close_days'))) }}
+    ) as posted_month,
+    issued_date,
+    net_amount,
+    tax_amount,
+    currency_code
+from dated

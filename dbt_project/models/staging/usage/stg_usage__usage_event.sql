@@ -1,0 +1,15 @@
+select
+    event_id,
+    msisdn_token,
+    started_at,
+    service_type,
+    direction,
+    network_type,
+    roaming_type,
+    other_operator,
+    duration_seconds,
+    volume_bytes,
+    rated_amount,
+    currency_code,
+    {{ local_date('started_at') }} as usage_date
+from {{ source('usage', 'usage_event') }}

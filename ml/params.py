@@ -1,0 +1,136 @@
+"""The typed form of `params.yaml`."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from tenure.errors import TenureError
+
+PARAMS_FILE = Path(__file__).resolve().parent / "params.yaml"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FeatureParams(_Section):
+    """Which columns of the feature table are inputs."""
+
+    keys: tuple[str, ...]
+    label: str
+    excluded: tuple[str, ...]
+
+
+class HistoryParams(_Section):
+    """When a subscription is too new to be scored."""
+
+    column: str
+    minimum: float
+
+
+class LabelParams(_Section):
+    """The window that a score speaks of, in days."""
+
+    gap_days: int = Field(ge=0)
+    horizon_days: int = Field(ge=1)
+
+
+class TrainingParams(_Section):
+    """Limits and splits of a training."""
+
+    minimum_positive_count: int = Field(ge=2)
+    minimum_row_count: int = Field(ge=10)
+    maximum_row_count: int = Field(ge=100)
+    test_positive_count: int = Field(ge=1)
+    minimum_auc: float = Field(ge=0, le=1)
+    cross_validation_folds: int = Field(ge=2)
+
+
+class ChurnModelParams(_Section):
+    """Settings of the three learners and of their blend."""
+
+    blend_folds: int = Field(ge=2)
+    boosting: dict[str, Any]
+    forest: dict[str, Any]
+    spline: dict[str, Any]
+    rare_level_count: int = Field(ge=1)
+
+
+class BandParams(_Section):
+    """Risk bands as multiples of the average odds."""
+
+    high_odds_ratio: float = Field(gt=1)
+    medium_odds_ratio: float = Field(gt=1)
+
+
+class LeakageParams(_Section):
+    """What the leakage guard refuses."""
+
+    maximum_single_auc: float = Field(gt=0.5, le=1)
+    maximum_slice_precision: float = Field(gt=0.5, le=1)
+    minimum_slice_recall: float = Field(gt=0, le=1)
+    minimum_slice_count: int = Field(ge=2)
+    sample_row_count: int = Field(ge=100)
+    outcome_names: tuple[str, ...]
+    allowed: tuple[str, ...]
+    known_in_advance: tuple[str, ...]
+
+    @field_validator("outcome_names")
+    @classmethod
+    def _compiles(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            re.compile(pattern)
+        return patterns
+
+
+class SegmentParams(_Section):
+    """Behavioural clusters and value tiers of customers."""
+
+    cluster_count: int = Field(ge=2)
+    minimum_customers_per_cluster: int = Field(ge=1)
+    sample_row_count: int = Field(ge=100)
+    months: int = Field(ge=1)
+    tiers: tuple[str, ...]
+    naming_threshold: float = Field(ge=0)
+
+
+class ReasonParams(_Section):
+    """How many reasons, and how strong each must be."""
+
+    per_subscription: int = Field(ge=1)
+    minimum_odds_ratio: float = Field(ge=1)
+
+
+class Params(_Section):
+    """All of `params.yaml`."""
+
+    seed: int
+    threads: int = Field(ge=1)
+    features: FeatureParams
+    history: HistoryParams
+    labels: LabelParams
+    training: TrainingParams
+    churn_model: ChurnModelParams
+    risk_bands: BandParams
+    leakage: LeakageParams
+    segments: SegmentParams
+    reasons: ReasonParams
+
+
+@lru_cache(maxsize=4)
+def load_params(path: Path = PARAMS_FILE) -> Params:
+    """Read a parameter file. Raises TenureError that names the first entry which cannot be used."""
+    try:
+        return Params.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError) as error:
+        raise TenureError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise TenureError(f"{path.name}: {name}: {first['msg']}", hint="correct it in ml/params.yaml") from None

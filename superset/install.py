@@ -1,0 +1,161 @@
+"""Brings a Superset metadata database to exactly the state of the asset files. Runs in Superset's own environment.
+
+Input: one JSON document on stdin (made by `tenure.dashboards.provisioning`):
+  admin: {username, password}; bundle: {path: YAML text}; passwords: {path: text}; roles: [{name, like, databases}];
+  initialise: whether tables, permissions and the stock roles have to be brought up to date first.
+Output: `step NAME` before each step, and one last line `done JSON` with the seconds per step and the object counts.
+One process and one `create_app` for everything: three separate `superset` commands take more than twice the time.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+
+class Steps:
+    """Announces each step on stdout and keeps its duration in seconds."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._name = ""
+        self._since = time.monotonic()
+
+    def __call__(self, name: str) -> None:
+        """Begin the step of this name, which ends the one before; an empty name only ends it."""
+        now = time.monotonic()
+        if self._name:
+            self.seconds[self._name] = round(now - self._since, 1)
+        self._name, self._since = name, now
+        if name:
+            print(f"step {name}", flush=True)
+
+
+def upgrade_metadata() -> None:
+    """Create or upgrade the tables of the metadata database."""
+    import superset
+    from flask_migrate import upgrade
+
+    upgrade(directory=str(Path(superset.__file__).parent / "migrations"))
+
+
+def create_permissions() -> None:
+    """Register every view's permissions and the stock roles (Admin, Alpha, Gamma, ...)."""
+    from superset.extensions import appbuilder, db, security_manager
+
+    appbuilder.add_permissions(update_perms=True)
+    security_manager.sync_role_definitions()
+    db.session.commit()
+
+
+def ensure_admin(username: str, password: str) -> Any:
+    """The administrator, created or given this password again."""
+    from superset.extensions import db, security_manager
+    from werkzeug.security import check_password_hash
+
+    admin = security_manager.find_user(username=username)
+    if admin is None:
+        admin = security_manager.add_user(
+            username=username,
+            first_name="Tenure",
+            last_name="Administrator",
+            email=f"{username}@tenure.localhost",
+            role=security_manager.find_role("Admin"),
+            password=password,
+        )
+    elif not check_password_hash(admin.password, password):
+        security_manager.reset_password(admin.id, password)
+    db.session.commit()
+    return security_manager.find_user(username=username)
+
+
+def import_assets(admin: Any, bundle: dict[str, str], passwords: dict[str, str]) -> None:
+    """Create or overwrite databases, datasets, charts and dashboards, in one transaction."""
+    from superset.commands.importers.v1.assets import ImportAssetsCommand
+    from superset.utils.core import override_user
+
+    with override_user(admin):
+        ImportAssetsCommand(dict(bundle), passwords=passwords).run()
+
+
+def remove_leftovers(bundle: dict[str, str]) -> int:
+    """Delete objects that an earlier version installed and this one does not have. Returns how many.
+
+    Only what is marked as managed externally: what people made themselves is theirs.
+    """
+    import yaml
+    from superset.connectors.sqla.models import SqlaTable
+    from superset.extensions import db
+    from superset.models.core import Database
+    from superset.models.dashboard import Dashboard
+    from superset.models.slice import Slice
+
+    wanted = {str(document["uuid"]) for text in bundle.values() if "uuid" in (document := yaml.safe_load(text))}
+    removed = 0
+    for model in (Dashboard, Slice, SqlaTable, Database):
+        for row in db.session.query(model).filter(model.is_managed_externally.is_(True)).all():
+            if str(row.uuid) not in wanted:
+                db.session.delete(row)
+                removed += 1
+    db.session.commit()
+    return removed
+
+
+def ensure_roles(roles: list[dict[str, Any]]) -> None:
+    """Make each role of roles.yaml: the permissions of the stock role it is like, and its databases."""
+    from superset.extensions import db, security_manager
+    from superset.models.core import Database
+
+    for wanted in roles:
+        role = security_manager.add_role(wanted["name"])
+        permissions = list(security_manager.find_role(wanted["like"]).permissions)
+        for name in wanted["databases"]:
+            database = db.session.query(Database).filter_by(database_name=name).one()
+            permissions.append(security_manager.add_permission_view_menu("database_access", database.perm))
+        role.permissions = permissions
+    db.session.commit()
+
+
+def count_objects() -> dict[str, int]:
+    """How many objects installed from files there are, by kind."""
+    from superset.connectors.sqla.models import SqlaTable
+    from superset.extensions import db
+    from superset.models.core import Database
+    from superset.models.dashboard import Dashboard
+    from superset.models.slice import Slice
+
+    kinds = {"databases": Database, "datasets": SqlaTable, "charts": Slice, "dashboards": Dashboard}
+    return {
+        kind: db.session.query(model).filter(model.is_managed_externally.is_(True)).count()
+        for kind, model in kinds.items()
+    }
+
+
+def main() -> None:
+    """Read the request from stdin and do it."""
+    request = json.load(sys.stdin)
+    step = Steps()
+    step("start Superset")
+    from superset.app import create_app
+
+    app = create_app()
+    with app.app_context():
+        if request["initialise"]:
+            step("create the metadata tables")
+            upgrade_metadata()
+            step("create permissions and roles")
+            create_permissions()
+        step("create the administrator")
+        admin = ensure_admin(**request["admin"])
+        step("install dashboards")
+        import_assets(admin, request["bundle"], request["passwords"])
+        removed = remove_leftovers(request["bundle"])
+        ensure_roles(request["roles"])
+        app.sync_config_to_db()
+        step("")
+        print("done " + json.dumps({"seconds": step.seconds, "objects": count_objects(), "removed": removed}))
+
+
+if __name__ == "__main__":
+    main()

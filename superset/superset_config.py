@@ -1,0 +1,171 @@
+"""Superset's settings for Tenure. Loaded by Superset itself (SUPERSET_CONFIG_PATH), never imported by the pipeline.
+
+Everything secret or specific to a machine comes from the environment, so the same file serves `make demo`, the tests
+and the containers. `tenure.dashboards.web` sets the variables for the first two.
+"""
+
+import hashlib
+import os
+from copy import deepcopy
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+from superset.config import TALISMAN_CONFIG as STOCK_TALISMAN
+from superset.config import THEME_DARK as STOCK_DARK
+from superset.config import THEME_DEFAULT as STOCK_LIGHT
+
+APP_NAME = "Tenure"
+SECRET_KEY = os.environ["SUPERSET_SECRET_KEY"]
+SQLALCHEMY_DATABASE_URI = os.environ["SUPERSET_METADATA_URL"]
+SQLALCHEMY_ENGINE_OPTIONS = {"pool_pre_ping": True}
+
+# Browsers do not keep cookies of two ports apart, so two checkouts on one machine would log each other out.
+SESSION_COOKIE_NAME = "tenure_" + hashlib.sha256(SECRET_KEY.encode()).hexdigest()[:8]
+SESSION_COOKIE_SECURE = os.environ.get("SUPERSET_HTTPS", "") == "1"
+
+# --- Who gets in ------------------------------------------------------------------------------------------------
+# AUTH_ROLE_PUBLIC stays unset: nobody sees anything without logging in.
+AUTH_USER_REGISTRATION = False
+ENABLE_UI_THEME_ADMINISTRATION = False
+FEATURE_FLAGS = {
+    "DRILL_BY": True,
+    "EMBEDDABLE_CHARTS": False,
+    "ENABLE_TEMPLATE_PROCESSING": False,
+}
+
+# --- What a page may load: only what this server serves. No telemetry pixel, no fonts or maps from elsewhere. ------
+TALISMAN_CONFIG = deepcopy(STOCK_TALISMAN)
+TALISMAN_CONFIG["content_security_policy"].update(
+    {
+        "img-src": ["'self'", "blob:", "data:"],
+        "connect-src": ["'self'"],
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "font-src": ["'self'", "data:"],
+        "frame-ancestors": ["'self'"],
+    }
+)
+THEME_FONT_URL_ALLOWED_DOMAINS: list[str] = []
+
+# --- Caches -----------------------------------------------------------------------------------------------------
+# The key of a query result contains the dataset's `changed_on`. `tenure.dashboards.refresh` sets that to the moment
+# of the publication, so a result of an older publication can never be shown; it just falls out of the cache.
+REDIS_URL = os.environ.get("SUPERSET_REDIS_URL", "")
+CACHE_DIR = Path(os.environ.get("SUPERSET_CACHE_DIR", ""))
+
+
+def _cache(name: str, lifetime: timedelta) -> dict[str, object]:
+    if REDIS_URL:
+        backend: dict[str, object] = {"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": REDIS_URL}
+    elif str(CACHE_DIR) != ".":
+        backend = {"CACHE_TYPE": "FileSystemCache", "CACHE_DIR": str(CACHE_DIR / name), "CACHE_THRESHOLD": 2000}
+    else:
+        backend = {"CACHE_TYPE": "SimpleCache"}
+    return {
+        **backend,
+        "CACHE_DEFAULT_TIMEOUT": int(lifetime.total_seconds()),
+        "CACHE_KEY_PREFIX": f"tenure_{name}_",
+    }
+
+
+CACHE_CONFIG = _cache("metadata", timedelta(hours=1))
+DATA_CACHE_CONFIG = _cache("data", timedelta(days=1))
+if REDIS_URL:
+    RATELIMIT_STORAGE_URI = REDIS_URL
+
+
+class CELERY_CONFIG:  # noqa: N801 (the name Superset looks for)
+    """The worker and beat of the production shape; the demo starts neither."""
+
+    broker_url = REDIS_URL or "memory://"
+    result_backend = REDIS_URL or None
+    imports = ("superset.sql_lab", "superset.tasks.scheduler")
+    worker_prefetch_multiplier = 1
+    task_acks_late = True
+
+
+# --- How it looks -----------------------------------------------------------------------------------------------
+# Seven colours that stay apart for the common kinds of colour blindness, on white and on near-black.
+PALETTE = ["#2F6FDE", "#E8871E", "#16A394", "#8E66CC", "#D6A419", "#CF4A3C", "#7B8AA3"]
+EXTRA_CATEGORICAL_COLOR_SCHEMES = [
+    {"id": "tenure", "description": "", "label": "Tenure", "isDefault": True, "colors": PALETTE}
+]
+
+HOME_PATH = "/superset/dashboard/executive-overview/"
+LOGO_TARGET_PATH = HOME_PATH
+LOGO_TOOLTIP = "Executive overview"
+
+_MARK = (
+    "<rect x='0' y='10' width='6' height='14' rx='1.5' fill='#16A394'/>"
+    "<rect x='9' y='5' width='6' height='19' rx='1.5' fill='#2F6FDE'/>"
+    "<rect x='18' y='0' width='6' height='24' rx='1.5' fill='#E8871E'/>"
+)
+# The word as strokes, because an SVG used as an image cannot load the page's font.
+_WORD = (
+    "M34 4H48M41 4V21 M64 4H53V21H64M53 12.5H62 M70 21V4L82 21V4 "
+    "M89 4V15A6 6 0 0 0 101 15V4 M108 21V4H115A4.7 4.7 0 0 1 115 13.4H108M114 13.4L120 21 M137 4H126V21H137M126 12.5H135"
+)
+
+
+def _svg(body: str, width: int) -> str:
+    text = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} 24' width='{width}' height='24'>{body}</svg>"
+    return "data:image/svg+xml," + quote(text)
+
+
+def _logo(ink: str) -> str:
+    word = f"<path d='{_WORD}' fill='none' stroke='{ink}' stroke-width='2.6' stroke-linecap='round'/>"
+    return _svg(_MARK + word, 140)
+
+
+FAVICONS = [{"href": _svg(_MARK, 24)}]
+APP_ICON = _logo("#1B2430")
+
+_BRAND = {
+    "brandAppName": APP_NAME,
+    "brandLogoAlt": APP_NAME,
+    "brandLogoHref": HOME_PATH,
+    "brandLogoHeight": "22px",
+    "fontFamily": "Inter, 'Noto Sans', 'Noto Sans CJK SC', Helvetica, Arial, sans-serif",
+    "borderRadius": 6,
+}
+_LIGHT = {
+    "brandLogoUrl": APP_ICON,
+    "colorPrimary": "#2A61C4",
+    "colorLink": "#2A61C4",
+    "colorInfo": "#2F6FDE",
+    "colorSuccess": "#128A7D",
+    "colorWarning": "#C77412",
+    "colorError": "#C03F32",
+    "colorTextBase": "#1B2430",
+    "colorBgLayout": "#F3F5F9",
+}
+_DARK = {
+    "brandLogoUrl": _logo("#E9EEF6"),
+    "colorPrimary": "#5B92F5",
+    "colorLink": "#8AB4FF",
+    "colorInfo": "#5B92F5",
+    "colorSuccess": "#2BBFAE",
+    "colorWarning": "#F0A04B",
+    "colorError": "#EF6A5B",
+    "colorBgBase": "#12161D",
+}
+
+
+def _chart_overrides(grid: str) -> dict[str, object]:
+    """What Superset's own theming leaves out: grid lines of charts with two axes; and no All/Inv buttons in legends."""
+    plain: dict[str, object] = {"legend": {"selector": False}}
+    two_axes = {**plain, "yAxis": {"splitLine": {"lineStyle": {"color": grid}}}}
+    return {"echarts_timeseries_bar": plain, "echarts_timeseries_line": plain, "mixed_timeseries": two_axes}
+
+
+# Merged, because a theme without Superset's own extra tokens leaves parts of the page unstyled.
+THEME_DEFAULT = {
+    **STOCK_LIGHT,
+    "token": {**STOCK_LIGHT["token"], **_BRAND, **_LIGHT},
+    "echartsOptionsOverridesByChartType": _chart_overrides("rgba(27, 36, 48, 0.08)"),
+}
+THEME_DARK = {
+    **STOCK_DARK,
+    "token": {**STOCK_DARK["token"], **_BRAND, **_DARK},
+    "echartsOptionsOverridesByChartType": _chart_overrides("rgba(233, 238, 246, 0.10)"),
+}

@@ -1,0 +1,17 @@
+"""Superset: its dashboards as files, put in place by one command and served on a local port."""
+
+from tenure.dashboards.datasets import generate, stale_files
+from tenure.dashboards.provisioning import Provisioned, provision
+from tenure.dashboards.publication import refresh
+from tenure.dashboards.web import login, superset_environment, superset_services
+
+__all__ = [
+    "Provisioned",
+    "generate",
+    "login",
+    "provision",
+    "refresh",
+    "stale_files",
+    "superset_environment",
+    "superset_services",
+]

@@ -1,0 +1,101 @@
+"""What dbt says: the KPI metrics and the columns of the marts, read from the YAML of the dbt project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tenure.errors import TenureError
+
+# How a value of each unit is written, in the notation of d3-format. Money gets its currency from the data.
+FORMATS = {
+    "count": ",d",
+    "ratio": ".2%",
+    "money": ",.2f",
+    "minutes": ",.1f",
+    "mb": ",.0f",
+}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A KPI as dbt defines it. `unit` is a key of FORMATS; `is_ratio` tells whether it has a denominator."""
+
+    name: str
+    label: str
+    definition: str
+    unit: str
+    is_ratio: bool
+
+    @property
+    def number_format(self) -> str:
+        """How its values are written (d3-format): totals of money without cents, everything else by its unit."""
+        return ",.0f" if self.is_money and not self.is_ratio else FORMATS[self.unit]
+
+    @property
+    def is_money(self) -> bool:
+        """Whether its values are amounts of a currency."""
+        return self.unit == "money"
+
+
+@dataclass(frozen=True)
+class Mart:
+    """A published table: `columns` is name to (data type, description), in the order of its contract."""
+
+    name: str
+    description: str
+    columns: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def read_metrics(dbt_dir: Path) -> dict[str, Metric]:
+    """The metrics of the project by name, in file order. Raises TenureError on a unit without a format."""
+    metrics = {}
+    for path, entry in _entries(dbt_dir, "metrics"):
+        meta = _meta(entry)
+        if "unit" not in meta:
+            continue  # building blocks of other metrics carry no unit and are not shown
+        metric = Metric(
+            name=entry["name"],
+            label=entry.get("label", entry["name"]),
+            definition=_one_line(meta.get("definition") or entry.get("description", "")),
+            unit=meta["unit"],
+            is_ratio=entry["type"] == "ratio",
+        )
+        if metric.unit not in FORMATS:
+            raise TenureError(
+                f"metric {metric.name} in {path} has the unit {metric.unit!r}",
+                hint=f"use one of {', '.join(FORMATS)}",
+            )
+        metrics[metric.name] = metric
+    return metrics
+
+
+def read_marts(dbt_dir: Path) -> dict[str, Mart]:
+    """Every model below models/marts by name, with its contract columns."""
+    marts = {}
+    for _, entry in _entries(dbt_dir / "models" / "marts", "models"):
+        columns = {
+            column["name"]: (str(column.get("data_type", "")), _one_line(column.get("description", "")))
+            for column in entry.get("columns", [])
+        }
+        marts[entry["name"]] = Mart(entry["name"], _one_line(entry.get("description", "")), columns)
+    return marts
+
+
+def _entries(folder: Path, key: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+    for path in sorted(folder.rglob("*.yml")):
+        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        for entry in document.get(key) or []:
+            yield path, entry
+
+
+def _meta(entry: dict[str, Any]) -> dict[str, Any]:
+    return {**entry.get("meta", {}), **entry.get("config", {}).get("meta", {})}
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

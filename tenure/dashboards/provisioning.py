@@ -1,0 +1,157 @@
+"""Puts Superset's metadata database into exactly the state of the files, or finds that it is in it already."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+import yaml
+
+from tenure.dashboards.bundle import compile_bundle
+from tenure.dashboards.state import read_state, write_state
+from tenure.dashboards.web import ADMIN, interpreter, superset_environment, working_dir
+from tenure.errors import TenureError
+from tenure.settings import Settings
+
+Progress = Callable[[str], None]
+
+# What people can change in an installed object; `changed_on` is no help, Superset touches it for reasons of its own.
+INSTALLED_STATE = """
+select md5(coalesce(string_agg(line, '|' order by line), '')) from (
+  select md5(concat_ws('|', 'chart', uuid, slice_name, viz_type, params, query_context, description)) as line
+    from slices where is_managed_externally
+  union all
+  select md5(concat_ws('|', 'dashboard', uuid, dashboard_title, slug, position_json, json_metadata, css, published))
+    from dashboards where is_managed_externally
+  union all
+  select md5(concat_ws('|', 'dataset', t.uuid, t.table_name, t.schema, t.sql, t.main_dttm_col, t.description,
+    (select string_agg(concat_ws(':', column_name, type, expression, verbose_name, description, is_active), ';'
+       order by column_name) from table_columns where table_id = t.id),
+    (select string_agg(concat_ws(':', metric_name, expression, d3format, verbose_name, description), ';'
+       order by metric_name) from sql_metrics where table_id = t.id)))
+    from tables t where is_managed_externally
+  union all
+  select md5(concat_ws('|', 'database', uuid, database_name, sqlalchemy_uri, extra, password is not null))
+    from dbs where is_managed_externally
+  union all
+  select md5(concat_ws('|', 'user', username, password, active)) from ab_user where username = 'admin'
+) as installed
+"""
+
+
+@dataclass(frozen=True)
+class Provisioned:
+    """What an installation did: whether anything had to change, seconds per step, objects by kind, leftovers removed."""
+
+    is_changed: bool
+    seconds: dict[str, float] = field(default_factory=dict)
+    objects: dict[str, int] = field(default_factory=dict)
+    removed: int = 0
+
+
+def provision(settings: Settings, progress: Progress) -> Provisioned:
+    """Make Superset's tables, administrator, roles, warehouse connection, datasets, charts and dashboards.
+
+    The result is the same whatever was there before; what people made themselves in Superset is left alone. When
+    nothing differs from the files it only looks, which takes a moment. Needs the running database server.
+    Raises TenureError with the reason when Superset refuses something.
+    """
+    bundle, passwords = compile_bundle(settings.root, settings.url("dashboard"))
+    roles = yaml.safe_load((settings.root / "superset" / "roles.yaml").read_text(encoding="utf-8"))
+    request = {
+        "admin": {"username": ADMIN, "password": settings.secret("superset_admin_password")},
+        "bundle": bundle,
+        "passwords": passwords,
+        "roles": roles,
+    }
+    base, whole = _base_fingerprint(settings), _digest(json.dumps(request, sort_keys=True))
+    known = _recorded(settings)
+    if known.get("base") == base and known.get("request") == whole and known.get("installed") == _installed(settings):
+        progress("dashboards are installed and unchanged")
+        return Provisioned(is_changed=False)
+    request["initialise"] = known.get("base") != base
+    outcome = _run_installer(settings, request, progress)
+    _record(settings, {"base": base, "request": whole, "installed": _installed(settings)})
+    return Provisioned(True, outcome["seconds"], outcome["objects"], outcome["removed"])
+
+
+def _run_installer(settings: Settings, request: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    log = settings.logs_dir / "superset-install.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [str(interpreter(settings)), str(settings.root / "superset" / "install.py")],
+            env=superset_environment(settings),
+            cwd=working_dir(settings),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            return _follow(process, request, progress, str(log))
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def _follow(
+    process: subprocess.Popen[str], request: dict[str, Any], progress: Progress, log: str
+) -> dict[str, Any]:
+    assert process.stdin is not None and process.stdout is not None  # noqa: S101 (for the type checker)
+    outcome: dict[str, Any] | None = None
+    step = "start"
+    try:
+        process.stdin.write(json.dumps(request))
+        process.stdin.close()
+    except BrokenPipeError:
+        pass  # it ended at once; its exit status and log tell why
+    for line in process.stdout:
+        word, _, rest = line.rstrip("\n").partition(" ")
+        if word == "step":
+            step = rest
+            progress(f"Superset: {rest}")
+        elif word == "done":
+            outcome = json.loads(rest)
+    if process.wait() != 0 or outcome is None:
+        raise TenureError(f"Superset could not be set up, at the step: {step}", hint=f"see {log}")
+    return outcome
+
+
+def _base_fingerprint(settings: Settings) -> str:
+    """Changes when tables, permissions or stock roles may have to change: Superset's version, its settings."""
+    parts = [(settings.root / "superset" / name).read_bytes() for name in ("requirements.txt", "superset_config.py")]
+    return _digest(b"\0".join(parts))
+
+
+def _digest(content: str | bytes) -> str:
+    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
+
+
+def _recorded(settings: Settings) -> dict[str, str]:
+    with psycopg.connect(settings.url("superset"), connect_timeout=10) as connection:
+        return read_state(connection)
+
+
+def _installed(settings: Settings) -> str:
+    """A digest of what is installed now; an empty text when Superset's tables are not there."""
+    with psycopg.connect(settings.url("superset"), connect_timeout=10) as connection:
+        try:
+            row = connection.execute(INSTALLED_STATE).fetchone()
+        except psycopg.errors.UndefinedTable:
+            return ""
+        return str(row[0]) if row else ""
+
+
+def _record(settings: Settings, state: dict[str, str]) -> None:
+    with psycopg.connect(settings.url("superset"), connect_timeout=10) as connection:
+        write_state(connection, state)

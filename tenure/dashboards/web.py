@@ -1,0 +1,91 @@
+"""Superset's web server: how it starts, where it listens, who can log in."""
+
+from __future__ import annotations
+
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from tenure.errors import TenureError
+from tenure.services import Service
+from tenure.settings import Settings
+
+ADMIN = "admin"
+HOME_PATH = "/superset/dashboard/executive-overview/"
+# What a process needs of the caller's environment. The rest (PYTHONPATH, AIRFLOW_*, ...) must not leak in.
+INHERITED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TZ")
+
+
+def interpreter(settings: Settings) -> Path:
+    """The Python of Superset's own environment. Raises TenureError when the environment is not there."""
+    python = settings.superset_venv / "bin" / "python"
+    if not python.exists():
+        raise TenureError(f"Superset is not installed in {settings.superset_venv}", hint="run `make demo`")
+    return python
+
+
+def superset_environment(settings: Settings) -> dict[str, str]:
+    """The whole environment of a Superset process: what superset_config.py reads, and little else."""
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return {
+        **inherited,
+        "SUPERSET_CONFIG_PATH": str(settings.root / "superset" / "superset_config.py"),
+        "SUPERSET_SECRET_KEY": settings.secret("superset_secret_key"),
+        "SUPERSET_METADATA_URL": settings.url("superset"),
+        "SUPERSET_CACHE_DIR": str(working_dir(settings) / "cache"),
+        "SUPERSET_HOME": str(working_dir(settings)),
+        "PYTHONUNBUFFERED": "1",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def working_dir(settings: Settings) -> Path:
+    """Where Superset keeps its caches; made when absent."""
+    folder = settings.home / "superset"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def base_url(settings: Settings) -> str:
+    """Where the web server answers, without a slash at the end."""
+    return f"http://{settings.bind_host}:{settings.port('superset')}"
+
+
+def login(settings: Settings) -> tuple[str, str, str]:
+    """Address of the executive overview, user name and password of the administrator."""
+    return base_url(settings) + HOME_PATH, ADMIN, settings.secret("superset_admin_password")
+
+
+def superset_services(settings: Settings) -> list[Service]:
+    """The processes that serve the dashboards on this machine: one web server."""
+    health = base_url(settings) + "/health"
+    return [
+        Service(
+            name="superset",
+            # `python -m`, because a script's first line cannot name an interpreter in a folder with a space.
+            # One worker with threads: a worker costs about 300 MB and 5 s of start, and the queries wait for Postgres.
+            argv=[
+                str(interpreter(settings)), "-m", "gunicorn",
+                "--bind", f"{settings.bind_address}:{settings.port('superset')}",
+                "--workers", "1", "--worker-class", "gthread", "--threads", "16",
+                "--timeout", "120", "--graceful-timeout", "5", "--keep-alive", "5",
+                "--limit-request-line", "0", "--limit-request-field_size", "0", "--no-control-socket",
+                "superset.app:create_app()",
+            ],
+            env=superset_environment(settings),
+            log_path=settings.logs_dir / "superset.log",
+            ready=lambda: answers(health),
+            cwd=working_dir(settings),
+            ready_seconds=180.0,
+        )
+    ]  # fmt: skip
+
+
+def answers(url: str, seconds: float = 2.0) -> bool:
+    """Whether the address answers with status 200 within this time."""
+    try:
+        with urllib.request.urlopen(url, timeout=seconds) as response:  # noqa: S310 (our own http address)
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False

@@ -1,0 +1,238 @@
+"""The rules of a contract, on whole columns at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from tenure.contracts import Column, Contract
+from tenure.landing.batches import LINE
+from tenure.landing.masking import masked
+
+# Position of a row in its batch: several entities may be made of one line, so a line number does not identify a row.
+ROW = "_row"
+
+REJECT_SCHEMA = pl.Schema(
+    {
+        ROW: pl.Int64,
+        "line_number": pl.Int64,
+        "column_name": pl.String,
+        "rule_name": pl.String,
+        "message": pl.String,
+        "masked_text": pl.String,
+    }
+)
+
+_INTEGER = r"^-?\d{1,18}$"
+_NUMERIC = r"^-?\d{1,18}(\.\d{1,12})?$"
+_BOOLEAN = r"^(?i:true|false|1|0)$"
+_DATE = r"^\d{4}-\d{2}-\d{2}$"
+_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?(Z|[+-]\d{2}:?\d{2})$"
+# U+FFFD is what is left of a character that somebody upstream could not decode.
+_CONTROL = r"[\x00-\x1f\x7f\x{FFFD}]"
+
+_UTC = pl.Datetime("us", "UTC")
+_FIRST_DATE = dt.date(1850, 1, 1)
+_FIRST_INSTANT = dt.datetime(1980, 1, 1, tzinfo=dt.UTC)
+_LAST_INSTANT = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
+_MAX_INTEGER = 10**18
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A batch after its checks: `good` rows with the contract's columns in their types, and what is wrong with others.
+
+    Both have `_row`, the position in the batch. `rejects` has a line for each broken rule, so one row may be there
+    several times.
+    """
+
+    good: pl.DataFrame
+    rejects: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class _Rule:
+    column: str
+    name: str
+    message: str
+    is_broken: pl.Expr
+
+
+def check(contract: Contract, rows: pl.DataFrame, last_instant: dt.datetime) -> Checked:
+    """Check rows (`_row`, `_line_number` and the contract's columns, as text or typed) against the contract.
+
+    `last_instant` (UTC) is the end of the time that the file can know of: its date column may not be later.
+    """
+    raw = rows.select(ROW, LINE, *(_readable(column, rows.schema[column.name]) for column in contract.columns))
+    both = raw.with_columns(_typed(column, raw.schema[column.name]) for column in contract.columns)
+    rules = list(_rules(contract, raw.schema, last_instant))
+    flags = both.select(rule.is_broken.fill_null(False).alias(str(i)) for i, rule in enumerate(rules))
+    hits = [(rule, flag) for rule, flag in zip(rules, flags, strict=True) if flag.any()]
+    good = both.select(ROW, LINE, *(pl.col(_name(column)).alias(column.name) for column in contract.columns))
+    if not hits:
+        return Checked(good, pl.DataFrame(schema=REJECT_SCHEMA))
+    rejects = pl.concat([_rejects(raw, rule, flag) for rule, flag in hits]).sort(ROW, maintain_order=True)
+    bad = pl.Series(ROW, rejects[ROW].unique())
+    return Checked(good.filter(~pl.col(ROW).is_in(bad.to_list())), rejects)
+
+
+def reject_rows(rows: pl.DataFrame, column: str, rule: str, message: str) -> pl.DataFrame:
+    """Rejects of whole rows (`_row`, `_line_number`), with no value to show."""
+    return rows.select(
+        pl.col(ROW).cast(pl.Int64),
+        pl.col(LINE).alias("line_number"),
+        pl.lit(column).alias("column_name"),
+        pl.lit(rule).alias("rule_name"),
+        pl.lit(message).alias("message"),
+        pl.lit("").alias("masked_text"),
+    )
+
+
+def _rejects(raw: pl.DataFrame, rule: _Rule, flag: pl.Series) -> pl.DataFrame:
+    broken = raw.filter(flag)
+    return broken.select(
+        pl.col(ROW).cast(pl.Int64),
+        pl.col(LINE).alias("line_number"),
+        pl.lit(rule.column).alias("column_name"),
+        pl.lit(rule.name).alias("rule_name"),
+        pl.lit(rule.message).alias("message"),
+        masked(pl.col(rule.column).cast(pl.String)).alias("masked_text"),
+    )
+
+
+def _name(column: Column) -> str:
+    return f"{column.name}:typed"
+
+
+def _readable(column: Column, kind: pl.DataType) -> pl.Expr:
+    """A column as text, or left in its type when that is the contract's type already."""
+    value = pl.col(column.name)
+    is_native = (
+        (column.type == "integer" and kind.is_integer())
+        or (column.type == "numeric" and (kind.is_decimal() or kind.is_integer()))
+        or (column.type == "boolean" and kind == pl.Boolean)
+        or (column.type == "date" and kind == pl.Date)
+        or (column.type == "timestamp" and isinstance(kind, pl.Datetime) and kind.time_zone is not None)
+    )
+    if is_native:
+        return value
+    text = value.cast(pl.String)
+    # An empty text says nothing, whatever the format.
+    return pl.when(text != "").then(text).alias(column.name) if kind == pl.String else text
+
+
+def _typed(column: Column, kind: pl.DataType) -> pl.Expr:
+    value = pl.col(column.name)
+    is_text = kind == pl.String
+    if column.type == "text":
+        typed = value
+    elif column.type == "integer":
+        typed = value.cast(pl.Int64, strict=False)
+    elif column.type == "numeric":
+        typed = value.cast(pl.Decimal(38, column.scale), strict=False)
+    elif column.type == "boolean":
+        typed = value.str.to_lowercase().is_in(["true", "1"]) if is_text else value
+    elif column.type == "date":
+        typed = value.str.to_date("%Y-%m-%d", strict=False) if is_text else value
+    elif is_text:
+        iso = value.str.replace(" ", "T", literal=True)
+        typed = iso.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", strict=False, time_unit="us")
+    else:
+        typed = value.dt.convert_time_zone("UTC").dt.cast_time_unit("us").cast(_UTC)
+    return typed.alias(_name(column))
+
+
+def _rules(contract: Contract, schema: pl.Schema, last_instant: dt.datetime) -> Iterator[_Rule]:
+    for column in contract.columns:
+        value, typed = pl.col(column.name), pl.col(_name(column))
+        is_text = schema[column.name] == pl.String
+        if column.is_required:
+            yield _Rule(column.name, "required", "it is empty: every row needs it", value.is_null())
+        for other, values in column.required_when.items():
+            yield _Rule(
+                column.name, "required",
+                f"it is empty: needed where {other} is {' or '.join(values)}",
+                value.is_null() & pl.col(other).is_in(list(values)),
+            )  # fmt: skip
+        if is_text:
+            yield from _text_rules(column, value, typed)
+        yield from _value_rules(column, schema[column.name], value, typed)
+    dated = contract.column(contract.date_column)
+    limit = last_instant if dated.type == "timestamp" else last_instant.date()
+    yield _Rule(
+        dated.name, "in_future", "it is later than the file can know: check the clock or the file's date",
+        pl.col(_name(dated)) > pl.lit(limit),
+    )  # fmt: skip
+
+
+def _text_rules(column: Column, value: pl.Expr, typed: pl.Expr) -> Iterator[_Rule]:
+    if column.type == "text":
+        yield _Rule(
+            column.name, "control_character", "it holds a control or replacement character: remove it",
+            value.str.contains(_CONTROL),
+        )  # fmt: skip
+        yield _Rule(
+            column.name, "max_length", f"it is longer than {column.max_length} characters",
+            value.str.len_chars() > column.max_length,
+        )  # fmt: skip
+        if column.is_required:
+            yield _Rule(column.name, "required", "it is blank: every row needs it", value.str.strip_chars() == "")
+        if column.pattern:
+            yield _Rule(
+                column.name, "pattern", f"it does not look like {column.pattern}",
+                ~value.str.contains(f"^(?:{column.pattern})$"),
+            )  # fmt: skip
+        return
+    shape, message = {
+        "integer": (_INTEGER, "it is no whole number: write digits only"),
+        "numeric": (_NUMERIC, "it is no plain decimal number: write digits, a point and no separators"),
+        "boolean": (_BOOLEAN, "it is neither true nor false (nor 1 or 0)"),
+        "date": (_DATE, "it is no date: write YYYY-MM-DD"),
+        "timestamp": (_TIMESTAMP, "it is no instant: write YYYY-MM-DDTHH:MM:SS with the zone offset"),
+    }[column.type]
+    # A value of the right shape may still be none of the calendar: then the conversion has left nothing.
+    yield _Rule(column.name, "type", message, value.is_not_null() & (~value.str.contains(shape) | typed.is_null()))
+    if column.type == "numeric":
+        yield _Rule(
+            column.name, "scale", f"it has more than {column.scale} decimals",
+            value.str.contains(_NUMERIC) & value.str.contains(rf"\.\d{{{column.scale}}}\d*[1-9]"),
+        )  # fmt: skip
+
+
+def _value_rules(column: Column, kind: pl.DataType, value: pl.Expr, typed: pl.Expr) -> Iterator[_Rule]:
+    if column.values:
+        yield _Rule(
+            column.name, "values", f"it is none of {', '.join(column.values)}", ~value.is_in(list(column.values))
+        )
+    if column.type == "numeric" and kind.is_decimal():
+        yield _Rule(
+            column.name, "scale", f"it has more than {column.scale} decimals", value.round(column.scale) != value
+        )
+    minimum, maximum = column.minimum, column.maximum
+    if column.type == "integer":
+        minimum = -_MAX_INTEGER if minimum is None else minimum
+        maximum = _MAX_INTEGER if maximum is None else maximum
+        if kind != pl.String:
+            yield _Rule(column.name, "type", "it is too large", value.is_not_null() & typed.is_null())
+    if column.type in ("integer", "numeric"):
+        if minimum is not None:
+            yield _Rule(column.name, "min", f"it is less than {minimum}", typed < minimum)
+        if maximum is not None:
+            yield _Rule(column.name, "max", f"it is more than {maximum}", typed > maximum)
+    if column.type == "date":
+        yield _Rule(column.name, "min", f"it is before {_FIRST_DATE}", typed < _FIRST_DATE)
+    if column.type == "timestamp":
+        yield _Rule(column.name, "min", f"it is before {_FIRST_INSTANT.date()}", typed < _FIRST_INSTANT)
+        yield _Rule(column.name, "max", f"it is after {_LAST_INSTANT.date()}", typed > _LAST_INSTANT)
+    if column.is_first_of_month:
+        yield _Rule(column.name, "first_of_month", "it is not the first day of a month", typed.dt.day() != 1)
+
+
+def end_of_day(day: dt.date, zone: ZoneInfo) -> dt.datetime:
+    """The instant (UTC) at which a business day ends: the next local midnight."""
+    midnight = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), tzinfo=zone)
+    return midnight.astimezone(dt.UTC)

@@ -1,0 +1,174 @@
+"""From a delivered text file to blocks of whole lines in UTF-8, decoded strictly and counted without any parser."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from tenure.landing.results import FileRefused
+
+BLOCK_BYTES = 16 << 20
+MAX_LINE_BYTES = 1 << 20
+# A gzip file may inflate this much and no more: ratio beyond the first 64 MiB, and in total.
+MAX_INFLATION = 250
+FREE_INFLATED_BYTES = 64 << 20
+MAX_INFLATED_BYTES = 64 << 30
+
+_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+_MAGIC = {
+    b"\x1f\x8b": "gzip data",
+    b"PK\x03\x04": "a zip or Excel file",
+    b"PAR1": "a Parquet file",
+    b"\x89PNG": "a picture",
+    b"%PDF": "a PDF",
+    b"\x7fELF": "a program",
+    b"\xd0\xcf\x11\xe0": "an old Office file",
+    b"BZh": "bzip2 data",
+    b"\xfd7zXZ": "xz data",
+}
+# In all of these a byte 0x0A is always a line end, so blocks can be cut before they are decoded.
+_ENCODINGS = {"utf-8": "utf-8", "utf8": "utf-8", "gb18030": "gb18030", "gbk": "gb18030", "gb2312": "gb18030"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """Whole lines in UTF-8, each with its line end; `first_line` is the number of the first one, from 1."""
+
+    text: bytes
+    first_line: int
+
+    @property
+    def line_count(self) -> int:
+        """Physical lines in it."""
+        return self.text.count(b"\n")
+
+
+def known_encoding(name: str) -> str:
+    """The Python name of an encoding that text files may have. Raises FileRefused for another one."""
+    encoding = _ENCODINGS.get(name.lower().replace("_", "-"))
+    if encoding is None:
+        raise FileRefused(f"encoding {name!r} is not known: use utf-8 or gb18030")
+    return encoding
+
+
+def text_blocks(
+    path: Path, content: bytes | None, is_gzip: bool, encoding: str, is_last_line_end_needed: bool = True
+) -> Iterator[Block]:
+    """Blocks of the file (of `content`, when it was read already), about 16 MiB each.
+
+    Raises FileRefused for an empty, binary, truncated or wrongly encoded file, for a line over 1 MiB, and for a last
+    line without its end (it may be cut inside a number).
+    """
+    encoding = known_encoding(encoding)
+    stream: IO[bytes] = path.open("rb") if content is None else io.BytesIO(content)
+    with stream:
+        line = 1
+        is_utf8_looking = False
+        has_wide_text = False
+        for raw in _whole_lines(_inflated(stream) if is_gzip else _plain(stream), is_last_line_end_needed):
+            text = _decoded(raw, encoding, line)
+            if encoding != "utf-8" and not raw.isascii():
+                has_wide_text = True
+                is_utf8_looking = _is_utf8(raw) and (is_utf8_looking or line == 1)
+            yield Block(text, line)
+            line += text.count(b"\n")
+        if line == 1:
+            raise FileRefused("it is empty")
+        # UTF-8 bytes often decode as GB18030 without an error, into other characters.
+        if has_wide_text and is_utf8_looking:
+            raise FileRefused("it is declared GB18030 but is UTF-8")
+
+
+def _plain(stream: IO[bytes]) -> Iterator[bytes]:
+    while chunk := stream.read(BLOCK_BYTES):
+        yield chunk
+
+
+def _inflated(stream: IO[bytes]) -> Iterator[bytes]:
+    compressed = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    if compressed == 0:
+        return
+    total = 0
+    try:
+        with gzip.GzipFile(fileobj=stream) as unpacked:
+            while chunk := unpacked.read(BLOCK_BYTES):
+                total += len(chunk)
+                if total > MAX_INFLATED_BYTES or (
+                    total > FREE_INFLATED_BYTES and total > compressed * MAX_INFLATION
+                ):
+                    raise FileRefused(f"it inflates to more than {total >> 20} MiB from {compressed} bytes")
+                yield chunk
+    except EOFError:
+        raise FileRefused("its gzip data is truncated") from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise FileRefused(f"its gzip data is damaged: {error}") from None
+
+
+def _whole_lines(chunks: Iterator[bytes], is_last_line_end_needed: bool) -> Iterator[bytes]:
+    rest = b""
+    is_first = True
+    has_old_mac_line_ends = False
+    for chunk in chunks:
+        if is_first:
+            _refuse_binary(chunk)
+            has_old_mac_line_ends = b"\r" in chunk and b"\n" not in chunk
+            is_first = False
+        if has_old_mac_line_ends:
+            if b"\n" in chunk:
+                raise FileRefused("its line ends are mixed")
+            chunk = chunk.replace(b"\r", b"\n")
+        chunk = rest + chunk
+        cut = chunk.rfind(b"\n") + 1
+        rest = chunk[cut:]
+        if len(rest) > MAX_LINE_BYTES:
+            raise FileRefused(f"it has a line of more than {MAX_LINE_BYTES >> 20} MiB")
+        if cut:
+            yield chunk[:cut]
+    if rest:
+        if is_last_line_end_needed:
+            raise FileRefused("its last line has no line end, so it may be cut off")
+        yield rest + b"\n"
+
+
+def _refuse_binary(start: bytes) -> None:
+    for magic, what in _MAGIC.items():
+        if start.startswith(magic):
+            raise FileRefused(f"it is {what}, not text")
+    for mark, what in _BOMS.items():
+        if start.startswith(mark):
+            raise FileRefused(f"it is {what}: deliver UTF-8 or GB18030")
+    first_line = start[: start.find(b"\n") + 1 or 4096]
+    if any(byte < 0x20 and byte not in (0x09, 0x0A, 0x0D) for byte in first_line[:4096]):
+        raise FileRefused("it is binary, not text")
+
+
+def _decoded(raw: bytes, encoding: str, first_line: int) -> bytes:
+    if first_line == 1 and raw.startswith(b"\xef\xbb\xbf"):
+        raw = raw[3:]
+        encoding = "utf-8"
+    if b"\r" in raw and raw.count(b"\r") != raw.count(b"\r\n"):
+        lone = raw.replace(b"\r\n", b"\n\n").find(b"\r")
+        line = first_line + raw[:lone].count(b"\n")
+        raise FileRefused(f"line {line}: its line ends are mixed")
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = first_line + raw[: error.start].count(b"\n")
+        declared = "GB18030" if encoding == "gb18030" else "UTF-8"
+        advice = "" if encoding == "gb18030" else "; if it is GB18030, declare that"
+        raise FileRefused(f"line {line}: bytes that are not {declared}{advice}") from None
+    return raw if encoding == "utf-8" else text.encode("utf-8")
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

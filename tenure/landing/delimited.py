@@ -1,0 +1,155 @@
+"""Comma-separated text: every field is read as text, and every physical line is accounted for."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv as pc
+
+from tenure.landing.batches import LINE, Batch, Malformed, Rows, exact_sum
+from tenure.landing.decoding import MAX_LINE_BYTES, Block
+from tenure.landing.results import FileRefused
+
+MAX_COLUMNS = 2000
+
+
+def read_csv(blocks: Iterator[Block], delimiter: str, wanted: Sequence[str], sums: Sequence[str]) -> Rows:
+    """The rows of a CSV file. `wanted` columns are kept, others are ignored; `sums` are the control totals.
+
+    Raises FileRefused, here or while the batches are taken, when the header or the quoting cannot be trusted.
+    """
+    first = next(blocks)
+    end = first.text.index(b"\n") + 1
+    columns = _header(first.text[:end], delimiter)
+    body = Block(first.text[end:], first.first_line + 1)
+    return Rows(columns, _batches(body, blocks, columns, delimiter, wanted, sums))
+
+
+def _header(line: bytes, delimiter: str) -> list[str]:
+    text = line.decode("utf-8").strip("\r\n")
+    if text.count(delimiter) >= MAX_COLUMNS:
+        raise FileRefused(f"its header has more than {MAX_COLUMNS} columns")
+    if text.count('"') % 2:
+        raise FileRefused("line 1: a quote is never closed")
+    if not text.strip():
+        raise FileRefused("its first line is blank: a header is expected")
+    table = _parse(line, [f"c{i}" for i in range(_field_count(text, delimiter))], delimiter, None, [], threads=False)
+    names = ["" if value is None else str(value) for column in table.columns for value in column.to_pylist()]
+    seen: set[str] = set()
+    for name in names:
+        key = name.strip().casefold()
+        if key in seen:
+            raise FileRefused("its header names a column twice" if key else "its header has columns without a name")
+        seen.add(key)
+    return names
+
+
+def _field_count(text: str, delimiter: str) -> int:
+    inside = False
+    count = 1
+    for character in text:
+        if character == '"':
+            inside = not inside
+        elif character == delimiter and not inside:
+            count += 1
+    return count
+
+
+def _batches(
+    body: Block, rest: Iterator[Block], columns: list[str], delimiter: str, wanted: Sequence[str], sums: Sequence[str]
+) -> Iterator[Batch]:
+    kept = [name for name in columns if name in set(wanted)]
+    if body.text:
+        yield _batch(body, columns, delimiter, kept, sums)
+    for block in rest:
+        yield _batch(block, columns, delimiter, kept, sums)
+
+
+def _batch(block: Block, columns: list[str], delimiter: str, kept: list[str], sums: Sequence[str]) -> Batch:
+    physical = block.line_count
+    invalid: list[pc.InvalidRow] = []
+    table = _parse(block.text, columns, delimiter, kept, invalid, threads=True)
+    if any(row.number is None for row in invalid):
+        # Line numbers are only known when one thread parses; broken lines are rare, so parse again.
+        invalid = []
+        table = _parse(block.text, columns, delimiter, kept, invalid, threads=False)
+    if table.num_rows + len(invalid) != physical:
+        raise FileRefused(
+            f"line {_stray_quote(block)}: a quoted field runs over the line end (a stray quote?); "
+            f"{physical} lines would become {table.num_rows + len(invalid)} rows"
+        )
+    malformed = [
+        Malformed(
+            block.first_line + row.number - 1,
+            "field_count",
+            f"it has {row.actual_columns} fields instead of {row.expected_columns}: quote fields that hold the "
+            "delimiter",
+            row.text,
+        )
+        for row in invalid
+    ]
+    frame = pl.DataFrame(pl.from_arrow(table))
+    broken = {item.line for item in malformed}
+    lines = pl.Series(LINE, range(block.first_line, block.first_line + physical), dtype=pl.Int64)
+    if broken:
+        lines = lines.filter(~lines.is_in(list(broken)))
+    totals = _independent_totals(block, columns, delimiter, sums, broken)
+    return Batch(frame.with_columns(lines), physical, malformed, totals)
+
+
+def _parse(
+    text: bytes, columns: list[str], delimiter: str, kept: list[str] | None, invalid: list[pc.InvalidRow], threads: bool
+) -> pa.Table:
+    def keep_aside(row: pc.InvalidRow) -> str:
+        invalid.append(row)
+        return "skip"
+
+    try:
+        return pc.read_csv(
+            io.BytesIO(text),
+            read_options=pc.ReadOptions(column_names=columns, use_threads=threads, block_size=4 * MAX_LINE_BYTES),
+            parse_options=pc.ParseOptions(
+                delimiter=delimiter, invalid_row_handler=keep_aside, ignore_empty_lines=False
+            ),
+            convert_options=pc.ConvertOptions(
+                column_types={name: pa.string() for name in columns},
+                include_columns=kept,
+                strings_can_be_null=True,
+                null_values=[""],
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise FileRefused(f"it cannot be read as CSV: {str(error).split('. ')[0].split(':')[0]}") from None
+
+
+def _stray_quote(block: Block) -> int:
+    for offset, line in enumerate(block.text.split(b"\n")):
+        if line.count(b'"') % 2:
+            return block.first_line + offset
+    return block.first_line
+
+
+def _independent_totals(
+    block: Block, columns: list[str], delimiter: str, sums: Sequence[str], broken: set[int]
+) -> dict[str, Decimal]:
+    present = [name for name in sums if name in columns]
+    if not present:
+        return {}
+    text = block.text
+    if broken:
+        lines = text.splitlines(keepends=True)
+        text = b"".join(line for offset, line in enumerate(lines) if block.first_line + offset not in broken)
+    if not text:
+        return {name: Decimal(0) for name in present}
+    # Another parser than the one whose rows land: what one of them loses or invents, the other does not.
+    frame = pl.read_csv(
+        text, has_header=False, separator=delimiter, infer_schema=False, columns=[columns.index(n) for n in present],
+        truncate_ragged_lines=True, rechunk=False,
+    )  # fmt: skip
+    # polars gives the columns in file order, whatever order they were asked in.
+    in_file_order = sorted(present, key=columns.index)
+    return {name: exact_sum(frame.to_series(position)) for position, name in enumerate(in_file_order)}

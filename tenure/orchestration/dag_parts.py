@@ -1,0 +1,55 @@
+"""What the DAG files share: schedule, assets, pool and retries. Only `dags/` imports it, because it imports Airflow."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import Asset, CronPartitionTimetable, PartitionedAssetTimetable
+
+from tenure.orchestration.names import PARTITION_FORMAT, SOURCES, WAREHOUSE_POOL, WAREHOUSE_SLOTS
+from tenure.settings import get_settings
+
+OWNER = "data-engineering"
+
+# Retries are for what passes by itself: a server that restarts, a lock that is held. A refused file is not retried.
+DEFAULT_ARGS: dict[str, Any] = {
+    "owner": OWNER,
+    "retries": 2,
+    "retry_delay": timedelta(seconds=10),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=5),
+    "pool": WAREHOUSE_POOL,
+}
+ALONE: dict[str, Any] = {"pool_slots": WAREHOUSE_SLOTS}
+"""Task arguments of whatever writes marts: it takes the whole pool, so nothing else touches the warehouse."""
+
+LANDED = {source: Asset(name=f"landed_{source}", uri=f"tenure://warehouse/raw_{source}") for source in SOURCES}
+BUILT = Asset(name="built_marts", uri="tenure://warehouse/build")
+SCORED = Asset(name="scored_subscriptions", uri="tenure://warehouse/scores")
+PUBLISHED = Asset(name="published_marts", uri="tenure://warehouse/marts")
+
+
+def tags(impact_tier: int, subject: str) -> list[str]:
+    """Tags of a DAG. Tier 1: management sees wrong or old figures; 2: a list ages; 3: nobody notices for a day."""
+    return [f"impact/tier_{impact_tier}", f"owner/{OWNER}", f"subject/{subject}"]
+
+
+def every_business_day() -> CronPartitionTimetable:
+    """One run a night of the operator's time zone, for the business day that has just ended."""
+    return CronPartitionTimetable(
+        "30 2 * * *",
+        timezone=get_settings().time_zone,
+        run_offset=-1,
+        # Only at the hour itself: starting Airflow in the morning must not run last night's schedule unasked.
+        run_immediately=timedelta(0),
+        key_format=PARTITION_FORMAT,
+    )
+
+
+def after(*assets: Asset) -> PartitionedAssetTimetable:
+    """Run for a business day once all of these assets exist for that day."""
+    condition: Any = assets[0]
+    for asset in assets[1:]:
+        condition = condition & asset
+    return PartitionedAssetTimetable(assets=condition)

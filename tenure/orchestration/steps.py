@@ -1,0 +1,58 @@
+"""What the tasks of the DAGs call: one function a task. Each reads the settings itself, so nothing is in the DAG."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tenure.orchestration.names import PARTITION_FORMAT
+from tenure.settings import get_settings
+
+Counts = dict[str, int]
+
+
+def land_source(source: str, partition_key: str) -> Counts:
+    """Land every file of the source up to this business day. Returns counts of files and rows.
+
+    A refused file fails the task at once: the same file would be refused again.
+    """
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from tenure.landing import land
+
+    settings = get_settings()
+    day = datetime.strptime(partition_key, PARTITION_FORMAT).date()
+    summary = land(settings, settings.extracts_dir, source=source, up_to_date=day)
+    print(summary)
+    if summary.is_refused:
+        raise AirflowFailException(str(summary).strip().splitlines()[-1])
+    return {"files_landed": summary.landed, "rows_landed": summary.rows}
+
+
+def build_models(*selectors: str) -> Counts:
+    """Build and test the dbt models that match all of these selectors. Returns counts of nodes by kind.
+
+    Raises TenureError naming the first model or test that failed; its task is then red and nothing is published.
+    """
+    from tenure.transform import run_dbt
+
+    run = run_dbt(get_settings(), ["build", "--select", ",".join(selectors), "--indirect-selection", "buildable"])
+    counts: Counts = {}
+    for node in run.nodes:
+        kind = node.unique_id.partition(".")[0]
+        counts[kind] = counts.get(kind, 0) + 1
+        print(f"{node.seconds:8.2f} s  {node.status:8}  {node.unique_id}")
+    return counts
+
+
+def publish_marts() -> None:
+    """Move the built marts to the readers' schema in one transaction."""
+    from tenure.warehouse import publish
+
+    publish(get_settings())
+
+
+def refresh_dashboards() -> None:
+    """Let the dashboards forget cached answers and show the new publication."""
+    from tenure.dashboards import refresh
+
+    refresh(get_settings())

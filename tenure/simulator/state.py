@@ -1,0 +1,136 @@
+"""The operator's state while the months pass: growing columns, one position per line, customer and account."""
+
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+from tenure.simulator.timeline import NEVER, Floats, Integers
+
+
+def _whole(default: int = -1) -> Integers:
+    return field(default_factory=lambda: np.empty(0, dtype=np.int64), metadata={"default": default})
+
+
+def _real(default: float = 0.0) -> Floats:
+    return field(default_factory=lambda: np.empty(0, dtype=np.float64), metadata={"default": default})
+
+
+class Growing:
+    """Columns of equal length; -1 stands for "none" unless a field says otherwise."""
+
+    def append(self, count: int, **columns: Integers | Floats | int | float) -> Integers:
+        """Add `count` rows (columns not given take their defaults) and return their positions."""
+        first = len(self)
+        for column in fields(self):  # type: ignore[arg-type]
+            old = getattr(self, column.name)
+            added = np.asarray(columns.get(column.name, column.metadata["default"]), dtype=old.dtype)
+            setattr(self, column.name, np.concatenate([old, np.broadcast_to(added, (count,))]))
+        return np.arange(first, first + count, dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(getattr(self, fields(self)[0].name))  # type: ignore[arg-type]
+
+
+@dataclass
+class Customers(Growing):
+    """People and firms; kind 0 individual, 1 group."""
+
+    kind: Integers = _whole(0)
+    name: Integers = _whole()
+    id_number: Integers = _whole()
+    contact: Integers = _whole()
+    region: Integers = _whole()
+    gender: Integers = _whole()
+    birth_year: Integers = _whole()
+    is_senior: Integers = _whole()
+    has_partner: Integers = _whole()
+    has_dependents: Integers = _whole()
+
+
+@dataclass
+class Accounts(Growing):
+    """Who pays; billed_to_date in fen, bundle 1 when the account pays for a family bundle."""
+
+    customer: Integers = _whole()
+    payment_method: Integers = _whole()
+    is_paperless: Integers = _whole()
+    billed_to_date: Integers = _whole(int(np.iinfo(np.int64).min))
+    bundle: Integers = _whole(0)
+
+
+@dataclass
+class Lines(Growing):
+    """Subscriptions. Instants in local seconds, days as day numbers, money in fen."""
+
+    customer: Integers = _whole()
+    user: Integers = _whole()
+    account: Integers = _whole()
+    region: Integers = _whole()
+    channel: Integers = _whole()
+    offer: Integers = _whole()
+    msisdn: Integers = _whole()
+    activated_at: Integers = _whole()
+    predecessor: Integers = _whole()
+    # life
+    terminated_at: Integers = _whole(NEVER)
+    churned_at: Integers = _whole(NEVER)  # voluntary or involuntary only
+    churn_reason: Integers = _whole()
+    suspended_from: Integers = _whole(NEVER)
+    suspended_to: Integers = _whole(NEVER)
+    suspension_outcome: Integers = _whole()  # 0 resumes, else the reason of the termination at suspended_to
+    is_suspended: Integers = _whole(0)
+    dormant_from: Integers = _whole(NEVER)  # days
+    dormant_to: Integers = _whole(NEVER)
+    last_activity: Integers = _whole()
+    is_inactive: Integers = _whole(0)
+    inactive_on: Integers = _whole()
+    has_returned: Integers = _whole(0)
+    changed_at: Integers = _whole()
+    # number
+    previous_msisdn: Integers = _whole()
+    number_changed_at: Integers = _whole(0)
+    # what it holds
+    main_holding: Integers = _whole()
+    main_started: Integers = _whole()
+    addon: Integers = _whole()
+    addon_holding: Integers = _whole()
+    addon_started: Integers = _whole()
+    contract: Integers = _whole()
+    contract_ends: Integers = _whole()
+    discount: Integers = _whole(0)  # percent of the fee
+    discount_ends: Integers = _whole(0)  # month index
+    instalment: Integers = _whole(0)
+    instalments_left: Integers = _whole(0)
+    # behaviour
+    rate: Floats = _real()  # usage events a day
+    data_share: Floats = _real()
+    fading: Floats = _real()  # usage lost when fully faded; 0 when not fading
+    decline: Floats = _real()  # usage lost this month
+    travels: Integers = _whole(0)
+    bill_1: Integers = _whole()  # last three bills, newest first; -1 before there was one
+    bill_2: Integers = _whole()
+    bill_3: Integers = _whole()
+    usage_billed: Integers = _whole(0)
+
+
+@dataclass
+class Counters:
+    """Next number of everything that is numbered by the operator."""
+
+    contract: int = 0
+    holding: int = 0
+    event: int = 0
+    msisdn: int = 0
+
+
+@dataclass
+class World:
+    """Everything the operator knows, and the fees in force (fen, by offer position)."""
+
+    fees: Integers
+    customers: Customers = field(default_factory=Customers)
+    accounts: Accounts = field(default_factory=Accounts)
+    lines: Lines = field(default_factory=Lines)
+    counters: Counters = field(default_factory=Counters)
+    # numbers given back, with the instant from which they may be given out again
+    released: list[tuple[int, int]] = field(default_factory=list)
