@@ -24,6 +24,8 @@ from tenure.settings import Settings
 FEATURE_TABLE = ("features", "subscription_features")
 LABEL_TABLE = ("features", "subscription_labels")
 NUMERIC_TYPES = frozenset({"numeric", "real", "double precision", "smallint", "integer", "bigint"})
+# The name of the training target in frames; no feature is called so.
+LABEL = "has_left_in_horizon"
 DATE_TYPES = frozenset({"date", "timestamp with time zone", "timestamp without time zone"})
 
 
@@ -61,38 +63,41 @@ def frame_columns(frame: pd.DataFrame) -> list[FeatureColumn]:
 
 def latest_labelled_date(connection: psycopg.Connection[Any], params: Params) -> dt.date | None:
     """The newest as_of_date whose labels are complete, or None when there is none yet."""
-    if params.features.label not in _table_columns(connection, LABEL_TABLE):
-        raise FeatureContractError(f"features.subscription_labels has no column {params.features.label}")
+    _check_label_table(connection, params)
     row = connection.execute(
-        sql.SQL("select max(as_of_date) from {} where {} is not null").format(
-            sql.Identifier(*LABEL_TABLE), sql.Identifier(params.features.label)
+        sql.SQL("select max(as_of_date) from {} l where {} is not null").format(
+            sql.Identifier(*LABEL_TABLE), _target(params)
         )
     ).fetchone()
     return row[0] if row else None
 
 
 def read_training_rows(settings: Settings, params: Params, up_to: dt.date | None = None) -> pd.DataFrame:
-    """All labelled rows, ordered by as_of_date and subscription_id: keys, features and the label (0 or 1).
+    """All labelled rows up to the as_of_date `up_to`, ordered by as_of_date and subscription_id.
 
-    Only rows with an as_of_date up to `up_to`, when it is given. Rows of subscriptions too new to be scored are left
-    out, as they are when scoring.
+    Columns: keys, features, and LABEL (1 left within the horizon, 0 stayed). Left out are rows too new to be scored
+    and rows with the flag `labels.left_out_flag`.
     """
-    label = sql.Identifier(params.features.label)
     with connect("scorer", settings=settings) as connection:
-        selected = _select_list(connection, params)
+        _check_label_table(connection, params)
+        kept: sql.Composable = sql.SQL("")
+        if params.labels.left_out_flag in _table_columns(connection, FEATURE_TABLE):
+            kept = sql.SQL(" and not coalesce(f.{}, false)").format(sql.Identifier(params.labels.left_out_flag))
         statement = sql.SQL(
-            "select {selected}, l.{label}::integer as {label} from {features} f"
+            "select {selected}, {target} as {label} from {features} f"
             " join {labels} l on l.subscription_id = f.subscription_id and l.as_of_date = f.as_of_date"
-            " where l.{label} is not null and f.as_of_date <= {up_to} order by f.as_of_date, f.subscription_id"
+            " where {target} is not null and f.as_of_date <= {up_to}{kept} order by f.as_of_date, f.subscription_id"
         ).format(
-            selected=selected,
-            label=label,
+            selected=_select_list(connection, params),
+            target=_target(params),
+            label=sql.Identifier(LABEL),
             features=sql.Identifier(*FEATURE_TABLE),
             labels=sql.Identifier(*LABEL_TABLE),
             up_to=sql.Literal(up_to or dt.date.max),
+            kept=kept,
         )
         text = statement.as_string(connection)
-    rows = _read(settings, text, params)
+    rows = _read(settings, text)
     return rows[has_history(rows, params)].reset_index(drop=True)
 
 
@@ -103,7 +108,7 @@ def read_scoring_rows(settings: Settings, params: Params) -> pd.DataFrame:
             _select_list(connection, params), sql.Identifier(*FEATURE_TABLE)
         )
         text = statement.as_string(connection)
-    rows = _read(settings, text, params)
+    rows = _read(settings, text)
     if rows["as_of_date"].nunique() > 1:
         raise FeatureContractError("features.subscription_features marks more than one as_of_date for scoring")
     repeated = rows.loc[rows["subscription_id"].duplicated(), "subscription_id"]
@@ -163,6 +168,19 @@ def _table_columns(connection: psycopg.Connection[Any], table: tuple[str, str]) 
     )
 
 
+def _check_label_table(connection: psycopg.Connection[Any], params: Params) -> None:
+    present = _table_columns(connection, LABEL_TABLE)
+    missing = [name for name in params.labels.columns if name not in present]
+    if missing:
+        raise FeatureContractError(f"features.subscription_labels has no column {missing[0]}")
+
+
+def _target(params: Params) -> sql.Composable:
+    """1 when any label column is 1, null while all are null."""
+    columns = sql.SQL(", ").join(sql.SQL("l.{}").format(sql.Identifier(name)) for name in params.labels.columns)
+    return sql.SQL("greatest({})::integer").format(columns)
+
+
 def _kind(data_type: str) -> str:
     if data_type in NUMERIC_TYPES:
         return "numeric"
@@ -183,7 +201,7 @@ def _select_list(connection: psycopg.Connection[Any], params: Params) -> sql.Com
     return sql.SQL(", ").join(items)
 
 
-def _read(settings: Settings, statement: str, params: Params) -> pd.DataFrame:
+def _read(settings: Settings, statement: str) -> pd.DataFrame:
     with adbc.connect(settings.url("scorer")) as connection, connection.cursor() as cursor:
         cursor.execute(statement)
         table = cursor.fetch_arrow_table()

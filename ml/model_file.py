@@ -21,13 +21,16 @@ SIGNING_SECRET = "model_key"  # noqa: S105 (the name of a secret, not a secret)
 
 # All that a model file may hold beyond what skops trusts by itself. Anything else is refused, not loaded.
 TRUSTED_TYPES = (
+    "functools.partial",
     "ml.churn.ChurnClassifier",
     "ml.encoding.FrameEncoder",
     "ml.segments.SegmentModel",
+    "numpy.dtype",
     "scipy._lib.array_api_compat.numpy._aliases.asarray",
     "scipy.interpolate._bsplines.BSpline",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
+    "sklearn.utils.validation.check_array",
 )
 
 

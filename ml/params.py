@@ -23,7 +23,6 @@ class FeatureParams(_Section):
     """Which columns of the feature table are inputs."""
 
     keys: tuple[str, ...]
-    label: str
     excluded: tuple[str, ...]
 
 
@@ -35,8 +34,10 @@ class HistoryParams(_Section):
 
 
 class LabelParams(_Section):
-    """The window that a score speaks of, in days."""
+    """What is predicted, and the window that a score speaks of, in days."""
 
+    columns: tuple[str, ...] = Field(min_length=1)
+    left_out_flag: str
     gap_days: int = Field(ge=0)
     horizon_days: int = Field(ge=1)
 
@@ -100,11 +101,28 @@ class SegmentParams(_Section):
     naming_threshold: float = Field(ge=0)
 
 
+class ReasonText(_Section):
+    """A sentence and the condition on the feature `when` under which it is true."""
+
+    when: str
+    text: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+class ReasonEntry(_Section):
+    """Features that speak of one thing, and what is said of it."""
+
+    features: tuple[str, ...] = Field(min_length=1)
+    texts: tuple[ReasonText, ...]
+
+
 class ReasonParams(_Section):
-    """How many reasons, and how strong each must be."""
+    """How many reasons, how strong each must be, and their words."""
 
     per_subscription: int = Field(ge=1)
     minimum_odds_ratio: float = Field(ge=1)
+    catalogue: tuple[ReasonEntry, ...]
 
 
 class Params(_Section):

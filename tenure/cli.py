@@ -26,7 +26,8 @@ app = typer.Typer(
 db_app = typer.Typer(no_args_is_help=True, help="The embedded database: start, stop, status, url.")
 app.add_typer(db_app, name="db")
 
-out = Console(highlight=False, soft_wrap=True)
+# Piped output is for programs and logs: nothing is folded at 80 columns there.
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 
 
 def _say(line: str) -> None:

@@ -180,7 +180,7 @@ def parse_contract(source: str, table: Mapping[str, Any]) -> Contract:
     """The contract in one `tables` entry of a dbt source YAML. Raises ValueError or KeyError when it is malformed."""
     meta = table["config"]["meta"]["contract"]
     _refuse_unknown(meta, _CONTRACT_KEYS)
-    columns = tuple(_parse_column(column) for column in table["columns"])
+    columns = tuple(parse_column(column) for column in table["columns"])
     contract = Contract(
         source=source,
         entity=str(table["name"]),
@@ -202,7 +202,8 @@ def parse_contract(source: str, table: Mapping[str, Any]) -> Contract:
     return contract
 
 
-def _parse_column(entry: Mapping[str, Any]) -> Column:
+def parse_column(entry: Mapping[str, Any]) -> Column:
+    """The column in one `columns` entry of a dbt source YAML. Raises ValueError or KeyError when it is malformed."""
     meta = entry["config"]["meta"]
     _refuse_unknown(meta, _COLUMN_KEYS)
     return Column(

@@ -96,7 +96,7 @@ def dbt_at_hand() -> Iterator[tuple[dict[str, str], TenureError | None]]:
     base.chmod(0o755)
     for name in [name for name in os.environ if name.startswith("TENURE_")]:
         del os.environ[name]
-    settings = Settings(_env_file=None, home=base / "home")  # type: ignore[call-arg]
+    settings = Settings(_env_file=None, home=base / "home")
     failure = None
     try:
         try:

@@ -11,11 +11,11 @@ import yaml
 
 from tenure.errors import TenureError
 
-# How a value of each unit is written, in the notation of d3-format. Money gets its currency from the data.
+# How a value of each unit is written, in the notation of d3-format. Amounts get their currency from the data.
 FORMATS = {
-    "count": ",d",
+    "subscriptions": ",d",
     "ratio": ".2%",
-    "money": ",.2f",
+    "currency": ",.2f",
     "minutes": ",.1f",
     "mb": ",.0f",
 }
@@ -39,7 +39,7 @@ class Metric:
     @property
     def is_money(self) -> bool:
         """Whether its values are amounts of a currency."""
-        return self.unit == "money"
+        return self.unit == "currency"
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,16 @@ class Mart:
 
 
 def read_metrics(dbt_dir: Path) -> dict[str, Metric]:
-    """The metrics of the project by name, in file order. Raises TenureError on a unit without a format."""
+    """The metrics marked `is_kpi` by name, in file order. Raises TenureError on a unit without a format."""
     metrics = {}
     for path, entry in _entries(dbt_dir, "metrics"):
         meta = _meta(entry)
-        if "unit" not in meta:
-            continue  # building blocks of other metrics carry no unit and are not shown
+        if not meta.get("is_kpi"):
+            continue  # one side of a ratio, not shown by itself
         metric = Metric(
             name=entry["name"],
-            label=entry.get("label", entry["name"]),
-            definition=_one_line(meta.get("definition") or entry.get("description", "")),
+            label=entry["label"],
+            definition=_one_line(entry["description"]),
             unit=meta["unit"],
             is_ratio=entry["type"] == "ratio",
         )

@@ -161,6 +161,8 @@ def _rules(contract: Contract, schema: pl.Schema, last_instant: dt.datetime) -> 
         if is_text:
             yield from _text_rules(column, value, typed)
         yield from _value_rules(column, schema[column.name], value, typed)
+    if not contract.date_column:
+        return
     dated = contract.column(contract.date_column)
     limit = last_instant if dated.type == "timestamp" else last_instant.date()
     yield _Rule(

@@ -31,8 +31,8 @@ def repeats_within(contract: Contract, good: pl.DataFrame) -> Repeats:
     firsts = good.unique(key, keep="first", maintain_order=True).with_columns(pl.col(ROW).alias("_first"))
     later = good.join(firsts, on=key, how="inner", suffix=":first").filter(pl.col(ROW) != pl.col("_first"))
     others = [name for name in content if name not in key]
-    same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}:first")) for name in others) if others else True
-    marked = later.select(pl.col(ROW).cast(pl.Int64), pl.lit(same).alias("same") if same is True else same.alias("same"))
+    same = pl.all_horizontal(pl.lit(True), *(pl.col(name).eq_missing(pl.col(f"{name}:first")) for name in others))
+    marked = later.select(pl.col(ROW).cast(pl.Int64), same.alias("same"))
     return Repeats(marked.filter(pl.col("same"))[ROW], marked.filter(~pl.col("same"))[ROW])
 
 
@@ -106,7 +106,7 @@ class RawTable:
         )
 
     def _run(self, statement: str, names: dict[str, sql.Composable]) -> None:
-        self._loader.execute(sql.SQL(statement).format(**names).as_string())  # type: ignore[arg-type]
+        self._loader.execute(sql.SQL(statement).format(**names).as_string())
 
 
 def _comparison(columns: tuple[str, ...] | list[str], operator: str, joiner: str = " and ") -> sql.Composed:

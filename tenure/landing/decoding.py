@@ -99,9 +99,7 @@ def _inflated(stream: IO[bytes]) -> Iterator[bytes]:
         with gzip.GzipFile(fileobj=stream) as unpacked:
             while chunk := unpacked.read(BLOCK_BYTES):
                 total += len(chunk)
-                if total > MAX_INFLATED_BYTES or (
-                    total > FREE_INFLATED_BYTES and total > compressed * MAX_INFLATION
-                ):
+                if total > MAX_INFLATED_BYTES or (total > FREE_INFLATED_BYTES and total > compressed * MAX_INFLATION):
                     raise FileRefused(f"it inflates to more than {total >> 20} MiB from {compressed} bytes")
                 yield chunk
     except EOFError:

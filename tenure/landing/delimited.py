@@ -148,7 +148,7 @@ def _independent_totals(
     # Another parser than the one whose rows land: what one of them loses or invents, the other does not.
     frame = pl.read_csv(
         text, has_header=False, separator=delimiter, infer_schema=False, columns=[columns.index(n) for n in present],
-        truncate_ragged_lines=True, rechunk=False,
+        truncate_ragged_lines=True,
     )  # fmt: skip
     # polars gives the columns in file order, whatever order they were asked in.
     in_file_order = sorted(present, key=columns.index)

@@ -187,3 +187,14 @@ def period_of(contract: Contract, business_date: dt.date, manifest: Manifest) ->
     last_day = calendar.monthrange(business_date.year, business_date.month)[1]
     end = business_date if business_date.day == last_day else business_date.replace(day=1) - dt.timedelta(days=1)
     return end.replace(day=1), end
+
+
+def summed_columns(contract: Contract, manifest: Manifest) -> list[str]:
+    """The control totals of a contract, and further number columns of the manifest. Raises FileRefused."""
+    names = list(contract.control_totals)
+    for name in manifest.control_totals:
+        if name not in contract.column_names or contract.column(name).type not in ("integer", "numeric"):
+            raise FileRefused("its manifest has a control total for something that is no number column of the contract")
+        if name not in names:
+            names.append(name)
+    return names

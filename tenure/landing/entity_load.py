@@ -10,7 +10,7 @@ from decimal import Decimal
 import polars as pl
 
 from tenure.contracts import Contract
-from tenure.landing.batches import LINE, Malformed, exact_sum, unreadable_count
+from tenure.landing.batches import Malformed, exact_sum, unreadable_count
 from tenure.landing.checks import REJECT_SCHEMA, ROW, check, reject_rows
 from tenure.landing.copying import RawTable, Repeats, repeats_within, with_technical
 from tenure.landing.loader import Loader

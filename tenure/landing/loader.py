@@ -118,9 +118,7 @@ class Loader:
 def arrow_table(frame: pl.DataFrame) -> pa.Table:
     """The frame as Arrow, with the types that the binary COPY of the driver knows."""
     table = frame.to_arrow()
-    fields = [
-        pa.field(item.name, pa.string() if not _is_plain(item.type) else item.type) for item in table.schema
-    ]
+    fields = [pa.field(item.name, pa.string() if not _is_plain(item.type) else item.type) for item in table.schema]
     return table.cast(pa.schema(fields))
 
 
@@ -136,4 +134,6 @@ def _failure(error: adbc_driver_manager.Error) -> TenureError:
     code = error.sqlstate or ""
     if code[:2] in ("22", "23"):
         return TenureError(f"the warehouse refused the rows (SQLSTATE {code})")
-    return TenureError(f"the warehouse failed: {first.removeprefix('ERROR:').strip()[:200]} (SQLSTATE {code or 'none'})")
+    return TenureError(
+        f"the warehouse failed: {first.removeprefix('ERROR:').strip()[:200]} (SQLSTATE {code or 'none'})"
+    )

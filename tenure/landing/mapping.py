@@ -36,7 +36,7 @@ import polars as pl
 import yaml
 from polars.exceptions import PolarsError
 
-from tenure.contracts import Contract, parse_contract
+from tenure.contracts import Contract, parse_column
 from tenure.errors import TenureError
 from tenure.landing.batches import LINE
 
@@ -132,17 +132,12 @@ class _Parser:
         )
 
     def _source_contract(self) -> Contract:
-        columns = [
-            {"name": name, "description": name, "config": {"meta": {"type": "text", **(meta or {})}}}
+        columns = tuple(
+            parse_column({"name": name, "description": name, "config": {"meta": {"type": "text", **(meta or {})}}})
             for name, meta in self._document["columns"].items()
-        ]
-        # Only its column rules are used: a mapped file has neither key nor dates of its own.
-        return parse_contract(
-            "mapped", {
-                "name": "file", "description": "", "columns": columns,
-                "config": {"meta": {"contract": {"primary_key": [], "cadence": "daily", "delivery": "event"}}},
-            },
-        )  # fmt: skip
+        )
+        # Only its column rules are used: a file to be mapped has neither key nor dates of its own.
+        return Contract("mapped", "file", "", columns, (), "daily", "event", date_column="")
 
     def _entity(self, name: str, entry: Mapping[str, Any]) -> MappedEntity:
         if name not in self._contracts:
@@ -172,7 +167,7 @@ class _Parser:
         return found
 
     def _constant(self, contract: Contract, row: Mapping[str, Any]) -> dict[str, Any]:
-        values = {}
+        values: dict[str, Any] = {}
         for name, value in row.items():
             if isinstance(value, dict):
                 frame = pl.DataFrame({LINE: [0]}).select(self._value(f"{contract.name}.{name}", value).alias(name))

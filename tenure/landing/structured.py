@@ -77,7 +77,9 @@ def read_jsonl(blocks: Iterator[Block], wanted: Sequence[str]) -> Rows:
     return Rows(list(names), _jsonl_batches(batch, blocks, wanted, names))
 
 
-def _jsonl_batches(first: Batch, blocks: Iterator[Block], wanted: Sequence[str], names: dict[str, None]) -> Iterator[Batch]:
+def _jsonl_batches(
+    first: Batch, blocks: Iterator[Block], wanted: Sequence[str], names: dict[str, None]
+) -> Iterator[Batch]:
     yield first
     for block in blocks:
         yield _jsonl_batch(block, wanted, names)
@@ -96,7 +98,9 @@ def _jsonl_batch(block: Block, wanted: Sequence[str], names: dict[str, None]) ->
             cells = [_cell(row.get(name)) for name in wanted]
         except ValueError as error:
             reason = str(error) if not isinstance(error, json.JSONDecodeError) else "it is not valid JSON"
-            malformed.append(Malformed(number, "json", f"{reason}: write one object of plain values a line", _text(line)))
+            malformed.append(
+                Malformed(number, "json", f"{reason}: write one object of plain values a line", _text(line))
+            )
             continue
         names.update(dict.fromkeys(row))
         numbers.append(number)

@@ -37,7 +37,7 @@ def passwords_file(settings: Settings) -> Path:
 
 def admin_password(settings: Settings) -> str:
     """The generated password of the Airflow user `admin`."""
-    return settings.secret("airflow_admin_password")[:24]
+    return settings.secret("airflow_admin_password")
 
 
 def write_passwords(settings: Settings) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 
 from tenure.errors import TenureError
-from tenure.orchestration.environment import airflow_environment, airflow_home, write_passwords
+from tenure.orchestration.environment import airflow_environment, airflow_home
 from tenure.settings import Settings
 
 PREPARE_SECONDS = 300
@@ -29,9 +29,9 @@ def connect_metadata(settings: Settings) -> psycopg.Connection[Any]:
 
 
 def prepare_metadata(settings: Settings) -> None:
-    """Create or upgrade the metadata tables and the pool, and write the login file. Quick when nothing is to do."""
-    write_passwords(settings)
+    """Create or upgrade the metadata tables and the pool. Quick when nothing is to do."""
     stamp = airflow_home(settings) / "metadata.json"
+    stamp.parent.mkdir(parents=True, exist_ok=True)
     if stamp.exists() and json.loads(stamp.read_text()) == _state(settings):
         return
     log = settings.logs_dir / "airflow-migrate.log"
@@ -75,13 +75,16 @@ def release_dead_scheduler(settings: Settings) -> int:
         return done.rowcount
 
 
-def has_fresh_heartbeat(settings: Settings, job_type: str, seconds: int = 20) -> bool:
-    """Whether a job of this type (`SchedulerJob`, `DagProcessorJob`) has reported in the last seconds."""
+def has_fresh_heartbeat(settings: Settings, job_type: str, seconds: int = 20, hostname: str | None = None) -> bool:
+    """Whether a job of this type (`SchedulerJob`, `DagProcessorJob`, ...) has reported in the last seconds.
+
+    hostname: only jobs of this host count; None for those of any.
+    """
     with connect_metadata(settings) as connection:
         row = connection.execute(
             "select count(*) from job where job_type = %s and state = 'running'"
-            " and latest_heartbeat > now() - make_interval(secs => %s)",
-            (job_type, seconds),
+            " and latest_heartbeat > now() - make_interval(secs => %s) and (%s::text is null or hostname = %s)",
+            (job_type, seconds, hostname, hostname),
         ).fetchone()
     return bool(row and row[0])
 

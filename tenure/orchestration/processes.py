@@ -14,7 +14,13 @@ from pathlib import Path
 from tenure import services
 from tenure.errors import TenureError
 from tenure.orchestration import metadata
-from tenure.orchestration.environment import admin_password, airflow_environment, airflow_home, airflow_url
+from tenure.orchestration.environment import (
+    admin_password,
+    airflow_environment,
+    airflow_home,
+    airflow_url,
+    write_passwords,
+)
 from tenure.orchestration.names import ADMIN_USER, DAG_IDS
 from tenure.ports import ReservedPorts
 from tenure.services import Service
@@ -69,6 +75,7 @@ def prepare_airflow(settings: Settings) -> None:
     """
     if services.running_pid(settings, API_SERVER) is None and settings.airflow_port is None:
         ReservedPorts(settings.home / "ports.json").replace_if_busy("airflow")
+    write_passwords(settings)
     metadata.prepare_metadata(settings)
     for name in NAMES:
         if services.running_pid(settings, name) is None:

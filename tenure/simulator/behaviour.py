@@ -9,9 +9,9 @@ from tenure.errors import TenureError
 class Hazard:
     """Coefficients of the logit of leaving voluntarily in a month, all known at the start of that month."""
 
-    intercept_prepaid: float = -6.0
-    intercept_postpaid: float = -6.35
-    intercept_broadband: float = -5.9
+    intercept_prepaid: float = -5.95
+    intercept_postpaid: float = -6.0
+    intercept_broadband: float = -5.7
     group: float = -0.5  # a group line leaves less easily than a person's
     young_tenure: float = 1.6  # times exp(-tenure in months / 10)
     bound_by_contract: float = -1.1  # a contract that runs beyond the next month
@@ -36,7 +36,7 @@ class Behaviour:
     fade_price_gap: float = 2.0
     fade_recovery: float = 0.22
     # prepaid lines falling silent
-    dormancy_start: float = 0.011
+    dormancy_start: float = 0.017
     dormancy_start_fading: float = 0.13
     dormancy_short: float = 0.22  # back within 90 days
     dormancy_long: float = 0.16  # back after them: inactive churn, then reactivation

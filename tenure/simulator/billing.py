@@ -40,11 +40,22 @@ class _Lines:
         """Add lines; those of no amount are left out. `line` -1 is a charge of the account as a whole."""
         some = amount != 0
         count = len(amount)
-        columns = {"charge": CHARGE_TYPES.index(charge), "document": document, "account": account, "line": line,
-                   "offer": offer, "amount": amount, "service_day": service_day, "issued_at": issued_at}
-        self.parts.append({
-            name: np.broadcast_to(np.asarray(value, dtype=np.int64), (count,))[some] for name, value in columns.items()
-        })
+        columns = {
+            "charge": CHARGE_TYPES.index(charge),
+            "document": document,
+            "account": account,
+            "line": line,
+            "offer": offer,
+            "amount": amount,
+            "service_day": service_day,
+            "issued_at": issued_at,
+        }
+        self.parts.append(
+            {
+                name: np.broadcast_to(np.asarray(value, dtype=np.int64), (count,))[some]
+                for name, value in columns.items()
+            }
+        )
 
 
 def make_bills(
@@ -84,10 +95,13 @@ def _fees(world: World, month: Month, billed: Flags, prepaid: Flags) -> Integers
     """Monthly fees before discount, by the days in service."""
     lines = world.lines
     begins = np.maximum(lines.activated_at // DAY_SECONDS, month.first_day)
-    ends = np.minimum(np.where(lines.terminated_at < NEVER, lines.terminated_at // DAY_SECONDS + 1, NEVER), month.end_day)
+    last_day = np.where(lines.terminated_at < NEVER, lines.terminated_at // DAY_SECONDS, NEVER)
+    ends = np.minimum(last_day + 1, month.end_day)
     days = np.where(billed, np.maximum(ends - begins, 0), 0)
-    exhausted = prepaid & ((lines.is_inactive == 1) | (lines.dormant_from + SILENT_FEE_DAYS < month.first_day)
-                           & (lines.dormant_to > month.first_day))
+    exhausted = prepaid & (
+        (lines.is_inactive == 1)
+        | (lines.dormant_from + SILENT_FEE_DAYS < month.first_day) & (lines.dormant_to > month.first_day)
+    )
     return np.where(exhausted, 0, world.fees[lines.offer] * days // month.days)
 
 
@@ -99,16 +113,22 @@ def _joining_fees(world: World, month: Month, prepaid: Flags) -> Integers:
 
 
 def _account_charges(world: World, rng: np.random.Generator, bill: _Lines, month: Month) -> None:
-    """Charges of an account as a whole: family bundles, projects for firms, late fees (also after the last line left)."""
+    """Charges of an account as a whole: family bundles, projects for firms, late fees after the last line left."""
     lines, accounts = world.lines, world.accounts
-    in_service = np.bincount(lines.account[(lines.terminated_at >= month.end) & (lines.activated_at < month.end)],
-                             minlength=len(accounts))
+    in_service = np.bincount(
+        lines.account[(lines.terminated_at >= month.end) & (lines.activated_at < month.end)], minlength=len(accounts)
+    )
     bundled = np.flatnonzero((accounts.bundle == 1) & (in_service >= 2))
     firms = np.flatnonzero((world.customers.kind[accounts.customer] == 1) & (in_service > 0))
     projects = firms[rng.random(len(firms)) < 0.08]
-    left = np.flatnonzero(np.bincount(
-        lines.account[(lines.churned_at >= month.start - 60 * DAY_SECONDS) & (lines.churned_at < month.start)],
-        minlength=len(accounts)) * (in_service == 0) > 0)
+    left = np.flatnonzero(
+        np.bincount(
+            lines.account[(lines.churned_at >= month.start - 60 * DAY_SECONDS) & (lines.churned_at < month.start)],
+            minlength=len(accounts),
+        )
+        * (in_service == 0)
+        > 0
+    )
     late = left[rng.random(len(left)) < 0.15]
     bundle = offer_position("X030")
     for charge, account, offer, amount in (
@@ -117,8 +137,16 @@ def _account_charges(world: World, rng: np.random.Generator, bill: _Lines, month
         ("ict_project", projects, -1, rng.integers(2_000, 30_001, len(projects)) * 100),
         ("one_off", late, -1, rng.integers(500, 3_001, len(late))),
     ):
-        bill.add(charge, _INVOICE, account, np.full(len(account), -1), offer, amount, month.first_day,
-                 month.end + ISSUED_AT_SECOND)
+        bill.add(
+            charge,
+            _INVOICE,
+            account,
+            np.full(len(account), -1),
+            offer,
+            amount,
+            month.first_day,
+            month.end + ISSUED_AT_SECOND,
+        )
 
 
 def _corrections(
@@ -137,14 +165,32 @@ def _corrections(
     credited = had_bill[rng.random(len(had_bill)) < rate]
     part = rng.integers(10, 61, len(credited))
     issued = _mid_month(rng, month, len(credited))
-    bill.add("credit", _CREDIT_NOTE, lines.account[credited], credited, lines.offer[credited],
-             -(lines.bill_1[credited] * part // 100), earlier[0].first_day, issued)
+    bill.add(
+        "credit",
+        _CREDIT_NOTE,
+        lines.account[credited],
+        credited,
+        lines.offer[credited],
+        -(lines.bill_1[credited] * part // 100),
+        earlier[0].first_day,
+        issued,
+    )
     if len(earlier) > 1:
-        older = had_bill[(rng.random(len(had_bill)) < behaviour.correction_rate / 2)
-                         & (lines.activated_at[had_bill] < earlier[1].start)]
+        older = had_bill[
+            (rng.random(len(had_bill)) < behaviour.correction_rate / 2)
+            & (lines.activated_at[had_bill] < earlier[1].start)
+        ]
         amount = rng.integers(-900, 901, len(older))
-        bill.add("usage", _ADJUSTMENT, lines.account[older], older, lines.offer[older], amount, earlier[1].first_day,
-                 _mid_month(rng, month, len(older)))
+        bill.add(
+            "usage",
+            _ADJUSTMENT,
+            lines.account[older],
+            older,
+            lines.offer[older],
+            amount,
+            earlier[1].first_day,
+            _mid_month(rng, month, len(older)),
+        )
 
 
 def _mid_month(rng: np.random.Generator, month: Month, count: int) -> Integers:

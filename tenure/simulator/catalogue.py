@@ -70,11 +70,19 @@ class Offer:
 
 
 def _main(
-    code: str, name: str, brand: str, line: str, plan: str, segment: str, fees: tuple[int, int], term: int, allowances: tuple[int, int, int]
+    code: str,
+    name: str,
+    brand: str,
+    line: str,
+    plan: str,
+    segment: str,
+    fees: tuple[int, int],
+    term: int,
+    allowances: tuple[int, int, int],
 ) -> Offer:
-    fee, rival_fee = fees
+    fee, rival_fee = (yuan * 100 for yuan in fees)
     minutes, megabytes, messages = allowances
-    return Offer(code, name, "main", brand, line, plan, segment, fee * 100, rival_fee * 100, term, minutes, megabytes, messages)
+    return Offer(code, name, "main", brand, line, plan, segment, fee, rival_fee, term, minutes, megabytes, messages)
 
 
 def _extra(code: str, name: str, kind: str, brand: str, plan: str, fee: int) -> Offer:

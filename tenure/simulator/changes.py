@@ -8,7 +8,15 @@ from tenure.simulator.catalogue import OFFERS, REGIONS, RIVALS, SEGMENTS, segmen
 from tenure.simulator.entities import EVENT_TYPES
 from tenure.simulator.journal import Journal
 from tenure.simulator.life import PORT_OUT, Plan
-from tenure.simulator.people import RELEASE_DAYS, add_accounts, add_customers, journal_customers, journal_lines, number_of, sign_contracts
+from tenure.simulator.people import (
+    RELEASE_DAYS,
+    add_accounts,
+    add_customers,
+    journal_customers,
+    journal_lines,
+    number_of,
+    sign_contracts,
+)
 from tenure.simulator.randomness import child
 from tenure.simulator.state import World
 from tenure.simulator.timeline import DAY_SECONDS, NEVER, Month
@@ -43,8 +51,16 @@ def carry_out(world: World, seed: int, journal: Journal, month: Month, plan: Pla
         elif not _change(hand, EVENT_TYPES[event], line, at, moved):
             continue
         lines.changed_at[line] = at
-        journal.add("crm.subscription_event", 1, event_id=0, subscription_id=line + 1, event_type=event, occurred_at=at,
-                    reason_code=int(plan.reason[row]) if event == _TERMINATED else -1, other_operator=other)
+        journal.add(
+            "crm.subscription_event",
+            1,
+            event_id=0,
+            subscription_id=line + 1,
+            event_type=event,
+            occurred_at=at,
+            reason_code=int(plan.reason[row]) if event == _TERMINATED else -1,
+            other_operator=other,
+        )
 
 
 def _terminate(hand: _Hand, line: int, at: int, reason: int) -> int:
@@ -55,7 +71,9 @@ def _terminate(hand: _Hand, line: int, at: int, reason: int) -> int:
         lines.churned_at[line], lines.churn_reason[line] = at, reason
     _end_holding(hand, line, at, int(lines.main_holding[line]), int(lines.offer[line]), int(lines.main_started[line]))
     if lines.addon[line] >= 0:
-        _end_holding(hand, line, at, int(lines.addon_holding[line]), int(lines.addon[line]), int(lines.addon_started[line]))
+        _end_holding(
+            hand, line, at, int(lines.addon_holding[line]), int(lines.addon[line]), int(lines.addon_started[line])
+        )
     if reason == PORT_OUT:
         # A number carried to a rival does not come back.
         return int(hand.rng.choice(len(RIVALS), p=(0.45, 0.40, 0.15)))
@@ -97,8 +115,16 @@ def _change(hand: _Hand, event: str, line: int, at: int, moved: set[int]) -> boo
 
 
 def _end_holding(hand: _Hand, line: int, at: int, holding: int, offer: int, started: int) -> None:
-    hand.journal.add("crm.subscribed_offer", 1, subscribed_offer_id=holding, effective_at=at, subscription_id=line + 1,
-                     offer_id=offer, started_at=started, ended_at=at)
+    hand.journal.add(
+        "crm.subscribed_offer",
+        1,
+        subscribed_offer_id=holding,
+        effective_at=at,
+        subscription_id=line + 1,
+        offer_id=offer,
+        started_at=started,
+        ended_at=at,
+    )
 
 
 def _change_plan(hand: _Hand, line: int, at: int) -> bool:
@@ -108,7 +134,8 @@ def _change_plan(hand: _Hand, line: int, at: int) -> bool:
     if segment == "prepaid" and rng.random() < 0.25:
         segment = "postpaid"
     choices = segment_offers(segment)
-    weights = np.array([1 / (1 + abs(OFFERS[index].fee - OFFERS[int(lines.offer[line])].fee) / 2_000) for index in choices])
+    fee = OFFERS[int(lines.offer[line])].fee
+    weights = np.array([1 / (1 + abs(OFFERS[index].fee - fee) / 2_000) for index in choices])
     offer = int(rng.choice(choices, p=weights / weights.sum()))
     if offer == lines.offer[line]:
         return False
@@ -117,21 +144,40 @@ def _change_plan(hand: _Hand, line: int, at: int) -> bool:
     lines.offer[line], lines.main_holding[line], lines.main_started[line] = offer, world.counters.holding, at
     if segment != SEGMENTS[3]:
         lines.discount[line] = 0
-    hand.journal.add("crm.subscribed_offer", 1, subscribed_offer_id=world.counters.holding, effective_at=at,
-                     subscription_id=line + 1, offer_id=offer, started_at=at, ended_at=-1)
+    hand.journal.add(
+        "crm.subscribed_offer",
+        1,
+        subscribed_offer_id=world.counters.holding,
+        effective_at=at,
+        subscription_id=line + 1,
+        offer_id=offer,
+        started_at=at,
+        ended_at=-1,
+    )
     if OFFERS[offer].plan_type == "postpaid" and rng.random() < 0.5:
-        sign_contracts(world, hand.journal, np.array([line]), np.array([at // DAY_SECONDS]),
-                       np.array([OFFERS[offer].term_months]), np.array([at]))
+        sign_contracts(
+            world,
+            hand.journal,
+            np.array([line]),
+            np.array([at // DAY_SECONDS]),
+            np.array([OFFERS[offer].term_months]),
+            np.array([at]),
+        )
     return True
 
 
 def renew_contracts(world: World, seed: int, journal: Journal, month: Month) -> None:
     """Contracts renewed a month early, as they run out, or some time after."""
     lines, rng = world.lines, child(seed, "renewals", month.index)
-    bound = np.flatnonzero((lines.terminated_at == NEVER) & (lines.contract_ends >= 0) & (lines.activated_at < month.start)
-                           & np.array([offer.term_months > 0 for offer in OFFERS])[lines.offer])
+    bound = np.flatnonzero(
+        (lines.terminated_at == NEVER)
+        & (lines.contract_ends >= 0)
+        & (lines.activated_at < month.start)
+        & np.array([offer.term_months > 0 for offer in OFFERS])[lines.offer]
+    )
     ends = lines.contract_ends[bound]
-    now, soon = (ends >= month.first_day) & (ends < month.end_day), (ends >= month.end_day) & (ends < month.end_day + 30)
+    now = (ends >= month.first_day) & (ends < month.end_day)
+    soon = (ends >= month.end_day) & (ends < month.end_day + 30)
     rate = np.where(now, 0.40, np.where(soon, 0.22, np.where(ends < month.first_day, 0.05, 0.0)))
     chosen = rng.random(len(bound)) < rate
     day = np.where(now, ends, rng.integers(month.first_day, month.end_day, len(bound)))

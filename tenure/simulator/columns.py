@@ -25,15 +25,22 @@ def _text(matrix: npt.NDArray[np.uint8], missing: npt.NDArray[np.bool_]) -> pa.A
     return pc.if_else(pa.array(missing), pa.scalar(None, pa.large_string()), column) if missing.any() else column
 
 
+@cache
+def _four_digits() -> npt.NDArray[np.uint8]:
+    return np.frombuffer(b"".join(b"%04d" % number for number in range(10_000)), dtype=np.uint8).reshape(-1, 4)
+
+
 def identifiers(numbers: Integers, prefix: str, width: int) -> pa.Array:
     """`prefix` and the number in `width` digits with leading zeros."""
     head = np.frombuffer(prefix.encode(), dtype=np.uint8)
     matrix = np.empty((len(numbers), len(head) + width), dtype=np.uint8)
     matrix[:, : len(head)] = head
     rest = np.maximum(numbers, 0)
-    for place in range(1, width + 1):
-        matrix[:, -place] = 48 + rest % 10
-        rest = rest // 10
+    for end in range(width, 0, -4):
+        rest, last_four = np.divmod(rest, 10_000)
+        places = min(4, end)
+        stop = len(head) + end
+        matrix[:, stop - places : stop] = _four_digits()[last_four, 4 - places :]
     return _text(matrix, numbers < 0)
 
 

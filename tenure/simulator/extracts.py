@@ -19,6 +19,19 @@ from tenure.simulator.entities import Entity
 from tenure.simulator.timeline import day_date
 
 GZIP_LEVEL = 4  # usage is most of the volume; higher levels cost seconds and save little
+# Columns worth a dictionary in Parquet; the others hardly repeat.
+_REPEATING = frozenset(
+    (
+        "msisdn",
+        "service_type",
+        "direction",
+        "network_type",
+        "roaming_type",
+        "other_operator",
+        "rated_amount",
+        "currency_code",
+    )
+)
 
 
 class ExtractWriter:
@@ -75,7 +88,8 @@ class ExtractWriter:
 def _encode(table: pa.Table, file_format: str) -> bytes:
     if file_format == "parquet":
         sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd", use_dictionary=True, write_statistics=False)
+        repeating = [name for name in table.column_names if name in _REPEATING]
+        pq.write_table(table, sink, compression="zstd", compression_level=1, use_dictionary=repeating)
         return sink.getvalue().to_pybytes()
     if file_format.startswith("csv"):
         buffer = io.BytesIO()

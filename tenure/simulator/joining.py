@@ -36,8 +36,11 @@ def join(world: World, seed: int, behaviour: Behaviour, journal: Journal, month:
 
 
 def _consumer_segments(rng: np.random.Generator, count: int) -> Integers:
-    return rng.choice([SEGMENTS.index("prepaid"), SEGMENTS.index("postpaid"), SEGMENTS.index("broadband")], count,
-                      p=(0.56, 0.34, 0.10)).astype(np.int64)
+    return rng.choice(
+        [SEGMENTS.index("prepaid"), SEGMENTS.index("postpaid"), SEGMENTS.index("broadband")],
+        count,
+        p=(0.56, 0.34, 0.10),
+    ).astype(np.int64)
 
 
 def _new_customers(
@@ -47,29 +50,58 @@ def _new_customers(
     region = pick_regions(rng, count)
     customer = add_customers(world, journal, rng, np.zeros(count, dtype=bool), region, when)
     account = add_accounts(world, journal, rng, customer, when)
-    return add_lines(world, journal, rng, behaviour, month, customer=customer, user=np.full(count, -1), account=account,
-                     region=region, segment=_consumer_segments(rng, count), activated_at=when)
+    return add_lines(
+        world,
+        journal,
+        rng,
+        behaviour,
+        month,
+        customer=customer,
+        user=np.full(count, -1),
+        account=account,
+        region=region,
+        segment=_consumer_segments(rng, count),
+        activated_at=when,
+    )
 
 
 def _further_lines(
-    world: World, rng: np.random.Generator, behaviour: Behaviour, journal: Journal, month: Month, count: int, *, group: bool
+    world: World,
+    rng: np.random.Generator,
+    behaviour: Behaviour,
+    journal: Journal,
+    month: Month,
+    count: int,
+    *,
+    group: bool,
 ) -> Integers:
     """Lines added by customers who already have some in service."""
     lines = world.lines
-    sponsors = np.flatnonzero((lines.terminated_at == NEVER) & (lines.activated_at < month.start)
-                              & (world.customers.kind[lines.customer] == group))
+    sponsors = np.flatnonzero(
+        (lines.terminated_at == NEVER)
+        & (lines.activated_at < month.start)
+        & (world.customers.kind[lines.customer] == group)
+    )
     if not len(sponsors):
         return np.empty(0, dtype=np.int64)
     sponsor = rng.choice(sponsors, count)
     segment = np.full(count, SEGMENTS.index("group")) if group else _consumer_segments(rng, count)
-    return add_lines(world, journal, rng, behaviour, month, customer=lines.customer[sponsor], user=np.full(count, -1),
-                     account=lines.account[sponsor], region=lines.region[sponsor], segment=segment,
-                     activated_at=np.sort(shop_hours(rng, month, count)))
+    return add_lines(
+        world,
+        journal,
+        rng,
+        behaviour,
+        month,
+        customer=lines.customer[sponsor],
+        user=np.full(count, -1),
+        account=lines.account[sponsor],
+        region=lines.region[sponsor],
+        segment=segment,
+        activated_at=np.sort(shop_hours(rng, month, count)),
+    )
 
 
-def _win_back(
-    world: World, rng: np.random.Generator, behaviour: Behaviour, journal: Journal, month: Month
-) -> Integers:
+def _win_back(world: World, rng: np.random.Generator, behaviour: Behaviour, journal: Journal, month: Month) -> Integers:
     lines = world.lines
     lost = np.flatnonzero(
         (lines.churned_at < month.start)
@@ -81,6 +113,17 @@ def _win_back(
     lines.has_returned[back] = 1
     was_group = world.customers.kind[lines.customer[back]] == 1
     segment = np.where(was_group, SEGMENTS.index("group"), _consumer_segments(rng, len(back)))
-    return add_lines(world, journal, rng, behaviour, month, customer=lines.customer[back], user=lines.user[back],
-                     account=lines.account[back], region=lines.region[back], segment=segment,
-                     activated_at=np.sort(shop_hours(rng, month, len(back))), predecessor=back)
+    return add_lines(
+        world,
+        journal,
+        rng,
+        behaviour,
+        month,
+        customer=lines.customer[back],
+        user=lines.user[back],
+        account=lines.account[back],
+        region=lines.region[back],
+        segment=segment,
+        activated_at=np.sort(shop_hours(rng, month, len(back))),
+        predecessor=back,
+    )

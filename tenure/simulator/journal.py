@@ -18,7 +18,9 @@ class Journal:
     def add(self, entity: str, count: int, **columns: Integers | int) -> None:
         """Add `count` rows; a single number stands for a whole column."""
         if count:
-            full = {name: np.broadcast_to(np.asarray(value, dtype=np.int64), (count,)) for name, value in columns.items()}
+            full = {
+                name: np.broadcast_to(np.asarray(value, dtype=np.int64), (count,)) for name, value in columns.items()
+            }
             self._parts[entity].append(full)
 
     def take(self, entity: str) -> Columns | None:

@@ -15,7 +15,8 @@ from tenure.simulator.randomness import child
 from tenure.simulator.state import World
 from tenure.simulator.timeline import DAY_SECONDS, NEVER, Flags, Floats, Integers, Month
 
-REQUEST, PORT_OUT, NON_PAYMENT, FRAUD = (REASONS.index(name) for name in ("request", "port_out", "non_payment", "fraud"))
+REQUEST, PORT_OUT = REASONS.index("request"), REASONS.index("port_out")
+NON_PAYMENT, FRAUD = REASONS.index("non_payment"), REASONS.index("fraud")
 
 
 @dataclass
@@ -80,8 +81,9 @@ def voluntary_hazard(world: World, behaviour: Behaviour, month: Month) -> Hazard
         & ~((lines.suspended_from < month.start) & (lines.suspended_to >= month.start))
     )
     prepaid, broadband = is_prepaid(world), offer_flags("service_line", "broadband")[lines.offer]
-    intercept = np.where(prepaid, weights.intercept_prepaid,
-                         np.where(broadband, weights.intercept_broadband, weights.intercept_postpaid))
+    intercept = np.where(
+        prepaid, weights.intercept_prepaid, np.where(broadband, weights.intercept_broadband, weights.intercept_postpaid)
+    )
     tenure_months = (month.start - lines.activated_at) / (30.44 * DAY_SECONDS)
     has_contract = lines.contract_ends >= 0
     parts = {
@@ -109,7 +111,8 @@ def move_usage(world: World, seed: int, behaviour: Behaviour, month: Month) -> N
     was_fading = lines.fading > 0
     start = behaviour.fade_start * np.exp(behaviour.fade_price_gap * price_gap(world, month)) * (1 + bill_shock(world))
     begins = settled & ~was_fading & (fades < start)
-    lines.fading = np.where(begins, depth, np.where(was_fading & (recovers < behaviour.fade_recovery), 0.0, lines.fading))
+    ends = was_fading & (recovers < behaviour.fade_recovery)
+    lines.fading = np.where(begins, depth, np.where(ends, 0.0, lines.fading))
     lines.decline = np.where(begins, 0.6 * lines.fading, lines.fading)
     # Silence: chosen now, beginning on a day of this month.
     falls, lasts, day = rng.random(count), rng.random(count), rng.integers(month.first_day, month.end_day, count)
@@ -117,14 +120,19 @@ def move_usage(world: World, seed: int, behaviour: Behaviour, month: Month) -> N
     awake = (lines.dormant_from == NEVER) | (lines.dormant_to <= month.first_day)
     silent = settled & awake & is_prepaid(world) & (falls < rate)
     short, long = rng.integers(25, 80, count), rng.integers(95, 200, count)
-    until = np.where(lasts < behaviour.dormancy_short, day + short,
-                     np.where(lasts < behaviour.dormancy_short + behaviour.dormancy_long, day + long, NEVER))
+    until = np.where(
+        lasts < behaviour.dormancy_short,
+        day + short,
+        np.where(lasts < behaviour.dormancy_short + behaviour.dormancy_long, day + long, NEVER),
+    )
     lines.dormant_from = np.where(silent, day, lines.dormant_from)
     lines.dormant_to = np.where(silent, until, lines.dormant_to)
     lines.travels = (rng.random(count) < behaviour.travel_rate).astype(np.int64)
 
 
-def plan_month(world: World, seed: int, behaviour: Behaviour, month: Month, hazard: HazardParts, joined: Integers) -> Plan:
+def plan_month(
+    world: World, seed: int, behaviour: Behaviour, month: Month, hazard: HazardParts, joined: Integers
+) -> Plan:
     """Everything that will happen to lines in the month, not yet in order."""
     rng = child(seed, "life", month.index)
     leaving = hazard.lines[rng.random(len(hazard.lines)) < hazard.probability]
@@ -158,15 +166,24 @@ def _reclaimed(world: World, rng: np.random.Generator, behaviour: Behaviour, mon
     """Numbers taken back from lines silent for too long; they were lost already, on day 90."""
     lines = world.lines
     day = lines.dormant_from + behaviour.reclaim_days
-    gone = np.flatnonzero((lines.is_inactive == 1) & (lines.terminated_at == NEVER) & (lines.dormant_to == NEVER)
-                          & (day >= month.first_day) & (day < month.end_day))
+    gone = np.flatnonzero(
+        (lines.is_inactive == 1)
+        & (lines.terminated_at == NEVER)
+        & (lines.dormant_to == NEVER)
+        & (day >= month.first_day)
+        & (day < month.end_day)
+    )
     return _step("terminated", gone, day[gone] * DAY_SECONDS + rng.integers(3_600, 18_000, len(gone)), NON_PAYMENT)
 
 
 def _fraud(world: World, rng: np.random.Generator, behaviour: Behaviour, month: Month) -> tuple[Integers, ...]:
     lines = world.lines
-    young = np.flatnonzero((lines.terminated_at == NEVER) & (lines.is_inactive == 0) & (lines.activated_at < month.start)
-                           & (lines.activated_at > month.start - 92 * DAY_SECONDS))
+    young = np.flatnonzero(
+        (lines.terminated_at == NEVER)
+        & (lines.is_inactive == 0)
+        & (lines.activated_at < month.start)
+        & (lines.activated_at > month.start - 92 * DAY_SECONDS)
+    )
     caught = young[rng.random(len(young)) < behaviour.fraud_rate_new]
     return _step("terminated", caught, shop_hours(rng, month, len(caught)), FRAUD)
 
@@ -176,8 +193,12 @@ def _suspensions(
 ) -> list[tuple[Integers, ...]]:
     """Postpaid lines barred for arrears, and how earlier suspensions end."""
     lines = world.lines
-    able = np.flatnonzero((lines.terminated_at == NEVER) & ~is_prepaid(world) & (lines.activated_at < month.start - 45 * DAY_SECONDS)
-                          & ((lines.suspended_to < month.start) | (lines.suspended_from == NEVER)))
+    able = np.flatnonzero(
+        (lines.terminated_at == NEVER)
+        & ~is_prepaid(world)
+        & (lines.activated_at < month.start - 45 * DAY_SECONDS)
+        & ((lines.suspended_to < month.start) | (lines.suspended_from == NEVER))
+    )
     # The cheapest plans pay worst.
     risk = behaviour.arrears_rate * np.clip(8_000 / world.fees[lines.offer[able]], 0.4, 1.8)
     barred = able[rng.random(len(able)) < risk]
@@ -188,8 +209,9 @@ def _suspensions(
     lines.suspended_from[barred] = at
     lines.suspended_to[barred] = at + length * DAY_SECONDS + rng.integers(0, 36_000, len(barred))
     lines.suspension_outcome[barred] = np.where(lost, NON_PAYMENT, 0)
-    ending = np.flatnonzero((lines.suspended_to >= month.start) & (lines.suspended_to < month.end)
-                            & (lines.terminated_at == NEVER))
+    ending = np.flatnonzero(
+        (lines.suspended_to >= month.start) & (lines.suspended_to < month.end) & (lines.terminated_at == NEVER)
+    )
     badly = lines.suspension_outcome[ending] > 0
     lose, keep = ending[badly], ending[~badly]
     return [
@@ -204,8 +226,12 @@ def _other_changes(
 ) -> list[tuple[Integers, ...]]:
     """Changes of plan, number, account, region and owner; only lines in lively use."""
     lines = world.lines
-    lively = np.flatnonzero((lines.terminated_at == NEVER) & (lines.activated_at < month.start)
-                            & (lines.last_activity >= month.first_day - 40) & (lines.dormant_from > month.end_day))
+    lively = np.flatnonzero(
+        (lines.terminated_at == NEVER)
+        & (lines.activated_at < month.start)
+        & (lines.last_activity >= month.first_day - 40)
+        & (lines.dormant_from > month.end_day)
+    )
     mobile = offer_flags("service_line", "mobile")[lines.offer]
     steps = []
     for event, rate, eligible in (

@@ -36,8 +36,14 @@ def journal_reference(world: World, journal: Journal) -> None:
     since = day_number(FOUNDED_ON) * DAY_SECONDS
     journal_regions(journal, since, years=0)
     channels = np.arange(len(CHANNELS))
-    journal.add("crm.channel", len(channels), channel_id=channels, effective_at=since, channel_name=channels,
-                channel_type=channels)
+    journal.add(
+        "crm.channel",
+        len(channels),
+        channel_id=channels,
+        effective_at=since,
+        channel_name=channels,
+        channel_type=channels,
+    )
     journal_offers(world, journal, np.arange(len(OFFERS)), since)
 
 
@@ -49,16 +55,31 @@ def journal_regions(journal: Journal, since: int, years: int) -> None:
         name: np.rint(np.array([getattr(region, name) for region in REGIONS]) * growth).astype(np.int64)
         for name in ("population", "households", "firms")
     }
-    journal.add("crm.region", len(regions), region_id=regions, effective_at=since, region_name=regions,
-                province_name=regions, city_name=regions, **sizes)
+    journal.add(
+        "crm.region",
+        len(regions),
+        region_id=regions,
+        effective_at=since,
+        region_name=regions,
+        province_name=regions,
+        city_name=regions,
+        **sizes,
+    )
 
 
 def journal_offers(world: World, journal: Journal, positions: Integers, since: int) -> None:
     """Offers at the fees in force from `since`."""
     terms = np.array([offer.term_months for offer in OFFERS])
     same = dict.fromkeys(("offer_id", "offer_name", "offer_type", "brand_name", "service_line", "plan_type"), positions)
-    journal.add("crm.offer", len(positions), effective_at=since, monthly_fee_amount=world.fees[positions],
-                currency_code=0, contract_term_months=terms[positions], **same)
+    journal.add(
+        "crm.offer",
+        len(positions),
+        effective_at=since,
+        monthly_fee_amount=world.fees[positions],
+        currency_code=0,
+        contract_term_months=terms[positions],
+        **same,
+    )
 
 
 def yearly_sizes(journal: Journal, month: Month, start_year: int) -> None:
@@ -101,8 +122,20 @@ def _open_people(
     )
     is_prepaid = rng.random(count) < np.where(lines_of[owner] > 1, 0.30, 0.55)
     segment = np.where(is_broadband, SEGMENTS.index("broadband"), np.where(is_prepaid, 0, SEGMENTS.index("postpaid")))
-    add_lines(world, journal, rng, behaviour, month, customer=customer[owner], user=np.full(count, -1),
-              account=account[owner], region=region[owner], segment=segment, activated_at=joined, is_opening=True)
+    add_lines(
+        world,
+        journal,
+        rng,
+        behaviour,
+        month,
+        customer=customer[owner],
+        user=np.full(count, -1),
+        account=account[owner],
+        region=region[owner],
+        segment=segment,
+        activated_at=joined,
+        is_opening=True,
+    )
 
 
 def _open_groups(
@@ -119,7 +152,20 @@ def _open_groups(
     # Three in ten lines of a firm are known by the employee who uses them.
     known = rng.random(count) < 0.3
     user = np.full(count, -1)
-    user[known] = add_customers(world, journal, rng, np.zeros(int(known.sum()), dtype=bool), region[owner][known],
-                                joined[known])
-    add_lines(world, journal, rng, behaviour, month, customer=customer[owner], user=user, account=account[owner],
-              region=region[owner], segment=np.full(count, SEGMENTS.index("group")), activated_at=joined, is_opening=True)
+    user[known] = add_customers(
+        world, journal, rng, np.zeros(int(known.sum()), dtype=bool), region[owner][known], joined[known]
+    )
+    add_lines(
+        world,
+        journal,
+        rng,
+        behaviour,
+        month,
+        customer=customer[owner],
+        user=user,
+        account=account[owner],
+        region=region[owner],
+        segment=np.full(count, SEGMENTS.index("group")),
+        activated_at=joined,
+        is_opening=True,
+    )

@@ -37,7 +37,7 @@ def add_customers(
     name = np.where(is_group, rng.integers(firm_names_from(), len(names()), count), rng.integers(0, people, count))
     positions = world.customers.append(
         count,
-        kind=is_group,
+        kind=is_group.astype(np.int64),
         name=name,
         id_number=born_on * 10_000 + rng.integers(0, 10_000, count),
         contact=number_of(np.arange(count) + _NUMBER_SPACE // 2 + len(world.customers)),
@@ -204,16 +204,34 @@ def add_lines(
         fading=fading,
         decline=fading,
         bill_1=fee if is_opening else -1,
-        bill_2=fee if is_opening else -1,
-        bill_3=fee if is_opening else -1,
     )
     journal_lines(world, journal, positions, activated_at)
-    journal.add("crm.subscription_event", count, event_id=0, subscription_id=positions + 1, event_type=0,
-                occurred_at=activated_at, reason_code=-1, other_operator=-1)
-    for chosen, held, sold in ((slice(None), lines.main_holding, lines.offer), (addon >= 0, lines.addon_holding, lines.addon)):
-        rows = positions[chosen]
-        journal.add("crm.subscribed_offer", len(rows), subscribed_offer_id=held[rows], effective_at=activated_at[chosen],
-                    subscription_id=rows + 1, offer_id=sold[rows], started_at=activated_at[chosen], ended_at=-1)
+    journal.add(
+        "crm.subscription_event",
+        count,
+        event_id=0,
+        subscription_id=positions + 1,
+        event_type=0,
+        occurred_at=activated_at,
+        reason_code=-1,
+        other_operator=-1,
+    )
+    with_addon = positions[addon >= 0]
+    for rows, held, sold in (
+        (positions, lines.main_holding, lines.offer),
+        (with_addon, lines.addon_holding, lines.addon),
+    ):
+        since = lines.activated_at[rows]
+        journal.add(
+            "crm.subscribed_offer",
+            len(rows),
+            subscribed_offer_id=held[rows],
+            effective_at=since,
+            subscription_id=rows + 1,
+            offer_id=sold[rows],
+            started_at=since,
+            ended_at=-1,
+        )
     _first_contracts(world, journal, rng, month, positions[is_postpaid], is_opening)
     return positions
 
@@ -241,8 +259,16 @@ def sign_contracts(
     ends = add_months(begins, term) - 1
     lines.contract[positions] = number
     lines.contract_ends[positions] = ends
-    journal.add("crm.contract", count, contract_id=number, effective_at=signed_at, subscription_id=positions + 1,
-                start_date=begins, end_date=ends, term_months=term)
+    journal.add(
+        "crm.contract",
+        count,
+        contract_id=number,
+        effective_at=signed_at,
+        subscription_id=positions + 1,
+        start_date=begins,
+        end_date=ends,
+        term_months=term,
+    )
 
 
 def journal_lines(world: World, journal: Journal, positions: Integers, since: Integers) -> None:

@@ -80,7 +80,8 @@ def parse_start(start: str) -> date:
     try:
         return date.fromisoformat(f"{start}-01")
     except ValueError:
-        raise TenureError(f"start month {start!r} is not a month", hint="write it as YYYY-MM, such as 2025-08") from None
+        hint = "write it as YYYY-MM, such as 2025-08"
+        raise TenureError(f"start month {start!r} is not a month", hint=hint) from None
 
 
 def local_day(seconds: Integers) -> Integers:

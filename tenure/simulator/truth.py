@@ -57,5 +57,6 @@ def write_month(
 
 
 def _where(values: Floats, at: Integers) -> pa.Array:
-    return pa.array(np.where(at >= 0, values[np.maximum(at, 0)], np.nan) if len(values) else np.full(len(at), np.nan),
-                    mask=at < 0)
+    return pa.array(
+        np.where(at >= 0, values[np.maximum(at, 0)], np.nan) if len(values) else np.full(len(at), np.nan), mask=at < 0
+    )

@@ -7,7 +7,7 @@ import numpy as np
 from tenure.simulator.behaviour import Behaviour
 from tenure.simulator.catalogue import OFFERS
 from tenure.simulator.entities import SERVICES
-from tenure.simulator.journal import Columns, Journal
+from tenure.simulator.journal import Journal
 from tenure.simulator.life import is_prepaid, offer_flags
 from tenure.simulator.people import number_of
 from tenure.simulator.randomness import child
@@ -66,7 +66,7 @@ def make_usage(world: World, seed: int, behaviour: Behaviour, journal: Journal, 
     rng = child(seed, "usage", month.index)
     events = _rate(world, _draw(world, rng, month))
     topped_up = _topups(world, child(seed, "topups", month.index), journal, month)
-    own = ~events.incoming
+    own = ~events.incoming & (events.service != VAS)
     line = np.concatenate([events.line[own], topped_up[0]])
     track_activity(world, line, np.concatenate([events.at[own], topped_up[1]]) // DAY_SECONDS, month)
     _journal_events(world, rng, journal, month, events)
@@ -75,12 +75,18 @@ def make_usage(world: World, seed: int, behaviour: Behaviour, journal: Journal, 
 
 def _draw(world: World, rng: np.random.Generator, month: Month) -> Events:
     lines = world.lines
-    present = offer_flags("service_line", "mobile")[lines.offer] & (lines.activated_at < month.end) & (
-        lines.terminated_at > month.start
+    present = (
+        offer_flags("service_line", "mobile")[lines.offer]
+        & (lines.activated_at < month.end)
+        & (lines.terminated_at > month.start)
     )
     mean = lines.rate * (1 - lines.decline) * np.where(lines.travels == 1, 1.5, 1.0) * present * month.days
-    share = {VOICE: (1 - lines.data_share) * 0.80, SMS: (1 - lines.data_share) * 0.20, DATA: lines.data_share * 0.94,
-             VAS: lines.data_share * 0.06}
+    share = {
+        VOICE: (1 - lines.data_share) * 0.80,
+        SMS: (1 - lines.data_share) * 0.20,
+        DATA: lines.data_share * 0.94,
+        VAS: lines.data_share * 0.06,
+    }
     today = day_date(month.first_day)
     pieces = []
     for service, part in share.items():
@@ -94,12 +100,22 @@ def _draw(world: World, rng: np.random.Generator, month: Month) -> Events:
         second = (np.interp(rng.random(count), by_hour, np.arange(25)) * 3_600).astype(np.int64)
         at = (month.first_day + day) * DAY_SECONDS + np.minimum(second, DAY_SECONDS - 1)
         incoming = rng.random(count) < _INCOMING[service]
-        pieces.append((line, at, np.full(count, service), incoming, _places(lines.travels[line], rng),
-                       *_amount_used(service, count, rng)))
-    line, at, service_type, incoming, roaming, seconds, volume = (np.concatenate(part) for part in zip(*pieces, strict=True))
-    kept = _possible(world, line, at, incoming, rng.random(len(line)))
-    zero = np.zeros(int(kept.sum()), dtype=np.int64)
-    return Events(line[kept], at[kept], service_type[kept], incoming[kept], roaming[kept], seconds[kept], volume[kept], zero)
+        pieces.append(
+            (
+                line,
+                at,
+                np.full(count, service),
+                incoming,
+                _places(lines.travels[line], rng),
+                *_amount_used(service, count, rng),
+            )
+        )
+    columns = [np.concatenate(part) for part in zip(*pieces, strict=True)]
+    line, at, service_type, incoming = columns[:4]
+    # Value-added services renew themselves: nobody starts them, and they prove nothing about the customer.
+    kept = _possible(world, line, at, ~incoming & (service_type != VAS), rng.random(len(line)))
+    line, at, service_type, incoming, roaming, seconds, volume = (column[kept] for column in columns)
+    return Events(line, at, service_type, incoming, roaming, seconds, volume, cost=np.zeros(len(line), dtype=np.int64))
 
 
 def _places(travels: Integers, rng: np.random.Generator) -> Integers:
@@ -119,13 +135,13 @@ def _amount_used(service: int, count: int, rng: np.random.Generator) -> tuple[In
     return none, none
 
 
-def _possible(world: World, line: Integers, at: Integers, incoming: Flags, luck: Floats) -> Flags:
+def _possible(world: World, line: Integers, at: Integers, started_by_customer: Flags, luck: Floats) -> Flags:
     """Events of lines that are in service then; the silent start nothing, and those leaving use less and less."""
     lines = world.lines
     alive = (at >= lines.activated_at[line]) & (at < lines.terminated_at[line])
     barred = (at >= lines.suspended_from[line]) & (at < lines.suspended_to[line])
     day = at // DAY_SECONDS
-    silent = ~incoming & (day >= lines.dormant_from[line]) & (day < lines.dormant_to[line])
+    silent = started_by_customer & (day >= lines.dormant_from[line]) & (day < lines.dormant_to[line])
     leaving = (lines.churned_at[line] < NEVER) & (at > lines.churned_at[line] - 14 * DAY_SECONDS)
     return alive & ~barred & ~silent & ~(leaving & (luck < 0.6))
 
@@ -133,8 +149,9 @@ def _possible(world: World, line: Integers, at: Integers, incoming: Flags, luck:
 def _running_total(group: Integers, amount: Integers) -> Integers:
     """Sum of `amount` within each run of equal `group` before each position."""
     total = np.cumsum(amount) - amount
-    first = np.concatenate([[True], group[1:] != group[:-1]]) if len(group) else np.empty(0, dtype=bool)
-    start = np.maximum.accumulate(np.where(first, np.arange(len(group)), 0)) if len(group) else np.empty(0, dtype=np.int64)
+    first = np.ones(len(group), dtype=bool)
+    first[1:] = group[1:] != group[:-1]
+    start = np.maximum.accumulate(np.where(first, np.arange(len(group)), 0))
     return total - total[start]
 
 
@@ -161,9 +178,9 @@ def _rate(world: World, events: Events) -> Events:
         cost += np.where(abroad & own & (service == kind), np.minimum(used, 5 * _BYTES_GB) * price_abroad // unit, 0)
     vas = service == VAS
     cost += np.where(vas, np.array(_VAS_PRICES)[(events.at[order] + line) % len(_VAS_PRICES)], 0)
-    rated = Events(line, events.at[order], service, ~own, events.roaming[order], events.seconds[order],
-                   events.volume[order], cost)
-    return rated
+    return Events(
+        line, events.at[order], service, ~own, events.roaming[order], events.seconds[order], events.volume[order], cost
+    )
 
 
 def _journal_events(world: World, rng: np.random.Generator, journal: Journal, month: Month, events: Events) -> None:
@@ -184,7 +201,7 @@ def _journal_events(world: World, rng: np.random.Generator, journal: Journal, mo
         msisdn=msisdn,
         started_at=at,
         service_type=service,
-        direction=events.incoming[order],
+        direction=events.incoming[order].astype(np.int64),
         network_type=np.where(person_to_person, off_net, 2),
         roaming_type=events.roaming[order],
         other_operator=np.where(person_to_person & off_net, rng.choice(3, count, p=(0.42, 0.46, 0.12)), -1),
@@ -206,7 +223,7 @@ def _topups(world: World, rng: np.random.Generator, journal: Journal, month: Mon
     size = np.clip(usual[line] + rng.choice([-1, 0, 1], len(line), p=(0.2, 0.6, 0.2)), 0, len(_TOPUPS) - 1)
     day = rng.integers(month.first_day, month.end_day, len(line))
     at = day * DAY_SECONDS + rng.integers(28_800, 82_800, len(line))
-    kept = _possible(world, line, at, np.zeros(len(line), dtype=bool), np.ones(len(line)))
+    kept = _possible(world, line, at, np.ones(len(line), dtype=bool), np.ones(len(line)))
     line, at, size = line[kept], at[kept], size[kept]
     order = np.argsort(at, kind="stable")
     line, at, size = line[order], at[order], size[order]
@@ -245,4 +262,3 @@ def track_activity(world: World, line: Integers, day: Integers, month: Month) ->
     back = last >= 0
     lines.is_inactive = np.where(back, 0, np.where(lost, 1, lines.is_inactive))
     lines.last_activity = np.maximum(lines.last_activity, last)
-

@@ -1,0 +1,3 @@
+{{ entity_history(
+    ref('stg_crm__contract'), 'contract_id', ['subscription_id', 'start_date', 'end_date', 'term_months']
+) }}

@@ -1,0 +1,84 @@
+"""The three steps that a run calls: train when it is time, score, say what models there are."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import psycopg
+
+from ml import scoring, training
+from ml.errors import TrainingRefused
+from ml.params import Params, load_params
+from ml.registry import CHURN_MODEL, SEGMENT_MODEL, all_runs
+from tenure.db import connect
+from tenure.settings import Settings
+
+LOCK = "tenure models"
+
+
+def train_if_needed(settings: Settings, params: Params | None = None) -> dict[str, Any]:
+    """Train each model that has not yet learnt from the newest month it could learn from.
+
+    Returns {"churn": {...}, "customer_segments": {...}}, each with "status" (trained, kept or refused), "reason" and,
+    where there is a model, "model_run_id" and its measures. Too little data is no error: the last good model stays,
+    and says why. Raises LeakageError when a feature is known only after the outcome.
+    """
+    params = params or load_params()
+    results: dict[str, Any] = {}
+    with _alone(settings) as connection:
+        for name, step in ((CHURN_MODEL, training.train_churn), (SEGMENT_MODEL, training.train_segments)):
+            try:
+                results[name] = step(connection, settings, params)
+            except TrainingRefused as refusal:
+                connection.rollback()
+                results[name] = training.refused(connection, name, str(refusal))
+    return results
+
+
+def score(settings: Settings, params: Params | None = None) -> dict[str, Any]:
+    """Score every subscription on the network, and place every customer, at the newest as_of_date.
+
+    Returns {"as_of_date", "model_run_id", "subscription_count", "bands", "reason_count", "customer_count",
+    "unseen_values", "unknown_columns", "empty_columns"}. Without a model every row is not_enough_history with no
+    probability. Scoring again replaces the rows of that date by the same rows. Raises ModelFileError,
+    FeatureContractError; nothing is written then.
+    """
+    with _alone(settings) as connection:
+        return scoring.score(connection, settings, params or load_params())
+
+
+def models(settings: Settings) -> list[dict[str, Any]]:
+    """Every model run, newest first, as JSON-able dicts of scores.model_run."""
+    with connect("scorer", settings=settings) as connection:
+        found = [asdict(run) for run in all_runs(connection)]
+    return [{name: _plain(value) for name, value in run.items()} for run in found]
+
+
+def describe(result: dict[str, Any]) -> str:
+    """A result as one line of JSON."""
+    return json.dumps({name: _plain(value) for name, value in result.items()}, ensure_ascii=False)
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
+    # Two runs at once would train twice and could leave two champions.
+    with connect("scorer", autocommit=True, settings=settings) as guard:
+        guard.execute("select pg_advisory_lock(hashtext(%s))", (LOCK,))
+        with connect("scorer", settings=settings) as connection:
+            yield connection
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return value

@@ -1,0 +1,111 @@
+"""Rows of our entities out of the lines of an operator's own file."""
+
+from __future__ import annotations
+
+import datetime as dt
+import fnmatch
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+from polars.exceptions import PolarsError
+
+from tenure.landing.batches import LINE, Batch
+from tenure.landing.checks import ROW, check
+from tenure.landing.delivery import is_candidate
+from tenure.landing.entity_load import EntityRows
+from tenure.landing.mapping import FileMapping, MappedEntity, RowsOf
+from tenure.landing.results import FileRefused
+
+_NO_LIMIT = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
+
+
+def mapped_files(location: Path, mapping: FileMapping) -> list[Path]:
+    """The files in a folder (or the one file) that a mapping is for, by name."""
+    if location.is_file():
+        return [location]
+    paths = sorted(path for path in location.rglob("*") if path.is_file() and is_candidate(path))
+    return [path for path in paths if fnmatch.fnmatchcase(path.name, mapping.pattern)]
+
+
+def business_date_of(mapping: FileMapping, path: Path) -> dt.date:
+    """The business date of a file: fixed, or from its name. Raises FileRefused."""
+    if mapping.business_date is not None:
+        return mapping.business_date
+    match = mapping.date_pattern.search(path.name) if mapping.date_pattern else None
+    try:
+        return dt.datetime.strptime(match[1] if match else "", "%Y%m%d").date()
+    except ValueError:
+        raise FileRefused("its name has no date YYYYMMDD where the mapping expects one") from None
+
+
+def apply(mapping: FileMapping, batch: Batch, is_first: bool) -> dict[str, EntityRows]:
+    """The rows of each entity of the mapping, by `<source>.<entity>`.
+
+    Lines that break the rules of the file's own columns become rows of no entity; they are counted and refused with
+    the first entity, and so are lines that cannot be split. Raises FileRefused when an expression fails.
+    """
+    rows = batch.rows
+    if mapping.null_values:
+        texts = [name for name, kind in rows.schema.items() if kind == pl.String]
+        rows = rows.with_columns(
+            pl.when(~pl.col(name).is_in(list(mapping.null_values))).then(pl.col(name)).alias(name) for name in texts
+        )
+    checked = check(mapping.source_contract, rows.with_row_index(ROW), _NO_LIMIT)
+    good = checked.good
+    for name, expression in mapping.derived.items():
+        good = _evaluated(mapping, f"derived column {name}", good, {name: expression}, keep=True)
+    refused = checked.rejects.with_columns(-2 - pl.col(ROW).cast(pl.Int64))
+    found: dict[str, EntityRows] = {}
+    for entity in mapping.entities:
+        made = _entity_rows(mapping, entity, good, is_first)
+        if found:
+            found[entity.contract.name] = EntityRows(made, made.height)
+        else:
+            count = made.height + refused[ROW].n_unique() + len(batch.malformed)
+            found[entity.contract.name] = EntityRows(made, count, batch.malformed, rejects=refused)
+    return found
+
+
+def _entity_rows(mapping: FileMapping, entity: MappedEntity, good: pl.DataFrame, is_first: bool) -> pl.DataFrame:
+    parts = []
+    for block in entity.rows:
+        if block.constant:
+            if is_first:
+                parts.append(_constant_rows(entity, block))
+            continue
+        chosen = good
+        if block.where is not None:
+            what = f"{entity.contract.name}: where"
+            chosen = good.filter(_evaluated(mapping, what, good, {"where": block.where}).to_series().fill_null(False))
+        made = _evaluated(mapping, entity.contract.name, chosen, block.columns)
+        if made.height != chosen.height:
+            # An expression without any column gives one row, whatever the file.
+            made = _evaluated(mapping, entity.contract.name, chosen, block.columns, keep=True).select(made.columns)
+        parts.append(made.with_columns(chosen[LINE]))
+    names = entity.contract.column_names
+    if not parts:
+        return pl.DataFrame(schema={**dict.fromkeys(names, pl.String), LINE: pl.Int64})
+    rows = pl.concat([_complete(part, names) for part in parts], how="vertical_relaxed")
+    return rows.sort(LINE, maintain_order=True)
+
+
+def _constant_rows(entity: MappedEntity, block: RowsOf) -> pl.DataFrame:
+    frame = pl.DataFrame(list(block.constant), schema_overrides=dict.fromkeys(entity.contract.column_names, pl.String))
+    return frame.with_columns(pl.lit(0, dtype=pl.Int64).alias(LINE))
+
+
+def _complete(part: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:
+    missing = [pl.lit(None, dtype=pl.String).alias(name) for name in names if name not in part.columns]
+    return part.with_columns(missing).select(*names, LINE)
+
+
+def _evaluated(
+    mapping: FileMapping, what: str, rows: pl.DataFrame, columns: Mapping[str, pl.Expr], keep: bool = False
+) -> pl.DataFrame:
+    expressions = [expression.alias(name) for name, expression in columns.items()]
+    try:
+        return rows.with_columns(expressions) if keep else rows.select(expressions)
+    except PolarsError as error:
+        # The text of the error may quote values.
+        raise FileRefused(f"mapping {mapping.name}: {what} cannot be computed ({type(error).__name__})") from None

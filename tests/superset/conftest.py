@@ -1,0 +1,97 @@
+"""Superset on the session's built warehouse: installed from the files, served, open in a browser."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from tenure import services
+from tenure.dashboards import Provisioned, login, provision, refresh, superset_services
+from tenure.settings import Settings
+from tests.superset.page import DashboardPage
+
+if TYPE_CHECKING:
+    from tests.conftest import BuiltWarehouse
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+INSTALL_BROWSER = "apt-get update && apt-get install --yes chromium"
+# No sandbox, because the tests also run as root; the rest keeps the browser from talking to anyone but the server.
+BROWSER_FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SupersetServer:
+    """A running Superset: its settings, address and first installation; `api` is logged in as the administrator."""
+
+    settings: Settings
+    base: str
+    installed: Provisioned
+    api: requests.Session
+
+    def chart_data(self, chart_id: int) -> list[dict[str, object]]:
+        """The query results of a saved chart, as Superset's own data API answers them."""
+        answer = self.api.get(f"{self.base}/api/v1/chart/{chart_id}/data/", timeout=60)
+        assert answer.status_code == 200, answer.text[:500]
+        results: list[dict[str, object]] = answer.json()["result"]
+        return results
+
+
+@pytest.fixture(scope="session")
+def superset_server(built_warehouse: BuiltWarehouse) -> Iterator[SupersetServer]:
+    settings = built_warehouse.settings
+    installed = provision(settings, lambda line: None)
+    refresh(settings)
+    (service,) = superset_services(settings)
+    services.start(settings, service)
+    url, user, password = login(settings)
+    base = url.split("/superset/")[0]
+    api = requests.Session()
+    token = api.post(
+        f"{base}/api/v1/security/login",
+        json={"username": user, "password": password, "provider": "db"},
+        timeout=60,
+    )
+    assert token.status_code == 200, token.text[:500]
+    api.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
+    yield SupersetServer(settings, base, installed, api)
+    services.stop(settings, service.name)
+
+
+def browser_program() -> str:
+    """The installed browser. Without one the test fails and says what to type."""
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.fail(f"no browser on this machine; install one with: {INSTALL_BROWSER}", pytrace=False)
+    return found
+
+
+@pytest.fixture(scope="session")
+def overview(superset_server: SupersetServer, test_base: Path) -> Iterator[DashboardPage]:
+    """The executive overview, logged in by hand and complete, in a real browser with a profile of its own."""
+    from playwright.sync_api import sync_playwright
+
+    program = browser_program()
+    url, user, password = login(superset_server.settings)
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            test_base / "browser",
+            executable_path=program,
+            args=list(BROWSER_FLAGS),
+            color_scheme="light",
+            locale="en-GB",
+            viewport={"width": 1600, "height": 1000},
+        )
+        page = DashboardPage(context.pages[0] if context.pages else context.new_page())
+        page.log_in(url, user, password)
+        page.wait_until_drawn()
+        yield page
+        context.close()

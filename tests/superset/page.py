@@ -1,0 +1,155 @@
+"""What a person sees and does on a dashboard, in terms of the browser."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+# A busy machine compiles and serves some 20 MB of scripts on the first visit.
+PATIENCE_SECONDS = 120
+CHART = "[data-test='chart-grid-component']"
+BUSY = "[data-test='loading-indicator'], .loading, .ant-skeleton"
+ERRORS = ".ant-alert-error, [data-test='error-alert'], .error-container, .missing-chart-container"
+EMPTY = "[data-test='empty-state'], .ant-empty, .missing-chart-body"
+
+
+class DashboardPage:
+    """One dashboard in one browser tab."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.failures: list[str] = []
+        page.set_default_timeout(PATIENCE_SECONDS * 1000)
+        page.on("response", self._note_failure)
+
+    def _note_failure(self, response: object) -> None:
+        status, url = getattr(response, "status", 0), getattr(response, "url", "")
+        if status >= 400:
+            self.failures.append(f"{status} {url}")
+
+    def log_in(self, url: str, user: str, password: str) -> None:
+        """Open the dashboard's address and log in on the form it leads to."""
+        self.page.goto(url)
+        self.page.fill("#username", user)
+        self.page.fill("#password", password)
+        self.page.keyboard.press("Enter")
+        self.page.wait_for_selector(CHART)
+        self._show_all()
+
+    def _show_all(self) -> None:
+        # Superset draws a chart when it comes into view: make the window as tall as the page.
+        grid = self.page.locator(".dashboard-grid, [data-test='grid-content']").first
+        grid.wait_for()
+        box = grid.bounding_box()
+        height = int(box["y"] + box["height"]) + 40 if box else 2600
+        self.page.set_viewport_size({"width": 1600, "height": height})
+
+    def charts(self) -> dict[str, Locator]:
+        """Every chart of the dashboard by its title."""
+        found = self.page.locator(CHART)
+        return {
+            str(found.nth(index).get_attribute("data-test-chart-name")): found.nth(index)
+            for index in range(found.count())
+        }
+
+    def wait_until_drawn(self) -> None:
+        """Return once no chart is loading any more; fail when one still is after a long time."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        quiet = 0
+        while quiet < 4:
+            waiting = [title for title, chart in self.charts().items() if not self._is_settled(chart)]
+            busy = bool(waiting) or self.page.locator(f".dashboard-content {BUSY.replace(', ', ', .dashboard-content ')}").count()
+            quiet = 0 if busy else quiet + 1
+            assert time.monotonic() < deadline, f"still loading: {waiting}"
+            self.page.wait_for_timeout(250)
+
+    def _is_settled(self, chart: Locator) -> bool:
+        if chart.locator(BUSY).count():
+            return False
+        return bool(chart.locator(f"[data-test='slice-container'], {ERRORS}, {EMPTY}").count())
+
+    def problems(self) -> list[str]:
+        """What is wrong with the charts: an error, nothing to show, nothing drawn."""
+        found = []
+        for title, chart in self.charts().items():
+            if chart.locator(ERRORS).count():
+                found.append(f"{title}: error: {chart.inner_text()[:200]}")
+            elif chart.locator(EMPTY).count() or "No data" in chart.inner_text() or "No results" in chart.inner_text():
+                found.append(f"{title}: nothing to show")
+            elif not self._has_picture(chart):
+                found.append(f"{title}: nothing drawn")
+        return found
+
+    def _has_picture(self, chart: Locator) -> bool:
+        kind = str(chart.get_attribute("data-test-viz-type"))
+        if kind.startswith("big_number"):
+            return any(letter.isdigit() for letter in chart.locator(".header-line").inner_text())
+        if kind == "table":
+            return chart.locator("tbody tr").count() > 0
+        # A canvas on which nothing was drawn has one colour only.
+        return bool(
+            chart.locator("canvas").first.evaluate(
+                """canvas => {
+                    const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+                    const colours = new Set();
+                    for (let i = 0; i < data.length; i += 4) {
+                        if (data[i + 3]) colours.add((data[i] << 16) | (data[i + 1] << 8) | data[i + 2]);
+                    }
+                    return colours.size > 3;
+                }"""
+            )
+        )
+
+    def headline(self, title: str) -> str:
+        """The big number of a tile, as it is written there."""
+        return self.charts()[title].locator(".header-line").inner_text().strip()
+
+    def cut_off(self) -> list[str]:
+        """Headlines and filter names that do not fit into their place."""
+        cut: list[str] = self.page.evaluate(
+            """() => [...document.querySelectorAll(
+                '.header-line, .subheader-line, .header-title, [data-test=filter-control-name], .editable-title'
+            )].filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflow !== 'visible')
+              .map(e => e.innerText)"""
+        )
+        return cut
+
+    def choose(self, filter_name: str, value: str) -> None:
+        """Pick a value in one of the filters above the charts, apply it, and wait for the charts."""
+        item = self.page.locator(".filter-item-wrapper", has=self.page.get_by_text(filter_name, exact=True)).first
+        item.locator(".ant-select-selector, .ant-select").first.click()
+        self.page.keyboard.type(value)
+        self.page.locator(".ant-select-item-option", has_text=value).first.click()
+        self.page.keyboard.press("Escape")
+        self._apply()
+
+    def clear(self, filter_name: str) -> None:
+        """Remove every chosen value of a filter, apply, and wait for the charts."""
+        item = self.page.locator(".filter-item-wrapper", has=self.page.get_by_text(filter_name, exact=True)).first
+        item.locator(".ant-select").first.hover()
+        item.locator(".ant-select-clear").first.click()
+        self._apply()
+
+    def _apply(self) -> None:
+        button = self.page.locator("[data-test='filter-bar__apply-button']")
+        with self.page.expect_response(lambda response: "/api/v1/chart/data" in response.url):
+            button.click()
+        self.wait_until_drawn()
+
+    def use_theme(self, scheme: str) -> None:
+        """Show the page as a person whose system is set to `light` or `dark` sees it."""
+        self.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        self.page.reload()
+        self.page.wait_for_selector(CHART)
+        self.wait_until_drawn()
+
+    def picture(self, path: Path) -> None:
+        """Save what is on the screen as a PNG."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.page.mouse.move(0, 0)
+        self.page.wait_for_timeout(800)  # the charts' opening animation
+        self.page.screenshot(path=path)

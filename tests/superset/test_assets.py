@@ -1,0 +1,218 @@
+"""The dashboard files by themselves: every chart leads to a dataset, every dataset to columns of the marts."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+from uuid import UUID
+
+import pytest
+import yaml
+
+from tenure.dashboards import stale_files
+from tenure.dashboards.bundle import compile_bundle, metrics_of, of_kind, read_assets
+from tenure.dashboards.definitions import read_marts, read_metrics
+from tenure.settings import ROOT
+
+# Written by the publication step, not by dbt: see tenure/warehouse/publish.py.
+PUBLICATION_TABLES = {
+    "publication": {"publication_id", "as_of_date", "published_at", "is_current"},
+    "mart_status": {"mart_name", "grain", "complete_to_date", "row_count"},
+}
+FILTER_COLUMNS = {"region_name", "brand_name", "value_tier"}
+
+
+@pytest.fixture(scope="module")
+def assets() -> dict[str, dict[str, Any]]:
+    return read_assets(ROOT)
+
+
+@pytest.fixture(scope="module")
+def mart_columns() -> dict[str, set[str]]:
+    return {name: set(mart.columns) for name, mart in read_marts(ROOT / "dbt_project").items()} | PUBLICATION_TABLES
+
+
+def by_uuid(assets: dict[str, dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
+    return {document["uuid"]: document for document in of_kind(assets, kind)}
+
+
+def chart_nodes(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
+    return [node for node in dashboard["position"].values() if isinstance(node, dict) and node["type"] == "CHART"]
+
+
+def filters(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = dashboard["metadata"]["native_filter_configuration"]
+    return found
+
+
+def test_dataset_files_are_what_the_dbt_definitions_say_now() -> None:
+    assert stale_files(ROOT) == [], "run `tenure dashboards --generate`"
+
+
+def test_every_kpi_of_dbt_is_a_metric_with_its_definition(assets: dict[str, dict[str, Any]]) -> None:
+    described = {
+        metric["metric_name"]: metric["description"]
+        for dataset in of_kind(assets, "datasets")
+        if dataset["table_name"].startswith("kpi_")
+        for metric in dataset["metrics"]
+    }
+    kpis = read_metrics(ROOT / "dbt_project")
+    assert described == {name: metric.definition for name, metric in kpis.items()}
+    assert {"closing_base", "net_additions", "churn_rate", "service_revenue", "arpu", "mou", "dou"} <= kpis.keys()
+
+
+def test_uuids_are_valid_and_unique(assets: dict[str, dict[str, Any]]) -> None:
+    uuids = [str(UUID(document["uuid"])) for document in assets.values()]
+    assert [uuid for uuid, times in Counter(uuids).items() if times > 1] == []
+
+
+def test_every_reference_leads_somewhere_and_nothing_is_unused(assets: dict[str, dict[str, Any]]) -> None:
+    databases, datasets = by_uuid(assets, "databases"), by_uuid(assets, "datasets")
+    charts, dashboards = by_uuid(assets, "charts"), of_kind(assets, "dashboards")
+    placed = {node["meta"]["uuid"] for dashboard in dashboards for node in chart_nodes(dashboard)}
+    offered = {target["datasetUuid"] for item in dashboards for one in filters(item) for target in one["targets"]}
+    assert placed == charts.keys()
+    assert {chart["dataset_uuid"] for chart in charts.values()} | offered == datasets.keys()
+    assert {dataset["database_uuid"] for dataset in datasets.values()} == databases.keys()
+
+
+def test_layout_names_its_charts_as_they_are_called_and_fits_the_grid(assets: dict[str, dict[str, Any]]) -> None:
+    charts = by_uuid(assets, "charts")
+    for dashboard in of_kind(assets, "dashboards"):
+        nodes = chart_nodes(dashboard)
+        assert {node["meta"]["uuid"]: node["meta"]["sliceName"] for node in nodes} == {
+            node["meta"]["uuid"]: charts[node["meta"]["uuid"]]["slice_name"] for node in nodes
+        }
+        # The numbers only tell the file's charts apart; Superset gives its own at import.
+        assert len({node["meta"]["chartId"] for node in nodes}) == len(nodes)
+        position = dashboard["position"]
+        for key, node in position.items():
+            if isinstance(node, dict):
+                assert node["id"] == key
+                assert all(child in position for child in node.get("children", []))
+                assert all(parent in position for parent in node.get("parents", []))
+                if node["type"] == "ROW":
+                    assert sum(position[child]["meta"]["width"] for child in node["children"]) <= 12, key
+
+
+def strings_in(value: Any) -> set[str]:
+    """Every text inside lists and mappings, however deep."""
+    if isinstance(value, str):
+        return {value}
+    if isinstance(value, dict):
+        return set().union(*(strings_in(item) for item in value.values())) if value else set()
+    if isinstance(value, list):
+        return set().union(*(strings_in(item) for item in value)) if value else set()
+    return set()
+
+
+def test_charts_ask_their_dataset_only_for_what_it_has(assets: dict[str, dict[str, Any]]) -> None:
+    datasets = by_uuid(assets, "datasets")
+    for path, chart in assets.items():
+        if not path.startswith("charts/"):
+            continue
+        dataset = datasets[chart["dataset_uuid"]]
+        columns = {column["column_name"] for column in dataset["columns"]}
+        metrics = {metric["metric_name"] for metric in dataset["metrics"]}
+        params = chart["params"]
+        named_metrics = {params[key] for key in ("metric",) if key in params} | strings_in(
+            [params.get(key, []) for key in ("metrics", "metrics_b", "percent_metrics")]
+        )
+        named_columns = strings_in(
+            [params.get(key, []) for key in ("x_axis", "groupby", "groupby_b", "all_columns", "columns")]
+        ) | {item["subject"] for key in ("adhoc_filters", "adhoc_filters_b") for item in params.get(key, [])}
+        assert named_metrics <= metrics, path
+        assert named_columns <= columns, path
+        # The query of the data API, alerts and exports is the one that the page asks.
+        queries = chart["query_context"]["queries"]
+        asked = {
+            column["sqlExpression"] if isinstance(column, dict) else column
+            for query in queries
+            for column in query["columns"]
+        } | {condition["col"] for query in queries for condition in query["filters"]}
+        assert set(metrics_of(chart)) == named_metrics, path
+        assert asked == named_columns, path
+
+
+def test_filters_offer_columns_that_exist_and_reach_every_chart_they_should(
+    assets: dict[str, dict[str, Any]],
+) -> None:
+    datasets, charts = by_uuid(assets, "datasets"), by_uuid(assets, "charts")
+    columns = {
+        uuid: {column["column_name"] for column in dataset["columns"]} for uuid, dataset in datasets.items()
+    }
+    for dashboard in of_kind(assets, "dashboards"):
+        named = {}
+        for item in filters(dashboard):
+            (target,) = item["targets"]
+            assert target["column"]["name"] in columns[target["datasetUuid"]], item["name"]
+            assert item["scope"] == {"rootPath": ["ROOT_ID"], "excluded": []}, item["name"]
+            named[item["name"]] = target["column"]["name"]
+        assert {"Month", "Region", "Brand", "Value tier"} <= named.keys()
+        for node in chart_nodes(dashboard):
+            chart = charts[node["meta"]["uuid"]]
+            if datasets[chart["dataset_uuid"]]["table_name"] == "publication":
+                continue  # the as-of date is that of the whole page
+            assert columns[chart["dataset_uuid"]] >= FILTER_COLUMNS, chart["slice_name"]
+
+
+def test_datasets_read_only_marts_and_only_columns_they_have(
+    assets: dict[str, dict[str, Any]], mart_columns: dict[str, set[str]]
+) -> None:
+    specifications = yaml.safe_load((ROOT / "superset" / "datasets.yaml").read_text(encoding="utf-8"))
+    marts_of = {entry["name"]: set(entry["marts"]) for entry in specifications}
+    for dataset in of_kind(assets, "datasets"):
+        name = dataset["table_name"]
+        assert dataset["schema"] == "marts"
+        assert marts_of[name] <= mart_columns.keys(), name
+        if dataset["sql"] is None:
+            shown = {column["column_name"] for column in dataset["columns"]}
+            assert shown <= mart_columns[name], name
+            continue
+        text = dataset["sql"]
+        tables = re.findall(r"\b(?:from|join)\s+([\w.]+)", text)
+        local = set(re.findall(r"(?:with|,)\s+(\w+) as \(", text))
+        assert {table for table in tables if table not in local} == {f"marts.{mart}" for mart in marts_of[name]}, name
+        aliases = dict((alias, mart) for mart, alias in re.findall(r"marts\.(\w+) as (\w+)", text))
+        for alias, column in re.findall(r"\b([a-z])\.(\w+)", text):
+            if alias in aliases:
+                assert column in mart_columns[aliases[alias]], f"{name}: {aliases[alias]}.{column}"
+
+
+def test_trends_leave_the_open_month_out_and_the_open_month_is_marked(assets: dict[str, dict[str, Any]]) -> None:
+    sql = {dataset["table_name"]: dataset["sql"] for dataset in of_kind(assets, "datasets") if dataset["sql"]}
+    trends = [name for name in sql if name.endswith("_trend") or name == "filter_values"]
+    assert len(trends) == 4
+    for name in trends:
+        assert re.search(r"where not (b\.)?is_open_month", sql[name]), name
+    assert "where b.is_open_month" in sql["month_to_date"]
+    assert "' MTD'" in sql["month_to_date"]
+
+
+def test_database_takes_no_uploads_and_no_writes(assets: dict[str, dict[str, Any]]) -> None:
+    (database,) = of_kind(assets, "databases")
+    for right in ("allow_file_upload", "allow_ctas", "allow_cvas", "allow_dml"):
+        assert database[right] is False, right
+    assert "XXXXXXXXXX" in database["sqlalchemy_uri"]
+
+
+def test_bundle_carries_the_connection_of_the_installation_and_no_password() -> None:
+    bundle, passwords = compile_bundle(ROOT, "postgresql://tenure_dashboard:a%40b@10.0.0.7:6543/tenure?sslmode=require")
+    (path,) = passwords
+    uri = yaml.safe_load(bundle[path])["sqlalchemy_uri"]
+    assert uri == "postgresql+psycopg2://tenure_dashboard:XXXXXXXXXX@10.0.0.7:6543/tenure?sslmode=require"
+    assert passwords == {path: "a@b"}
+    assert not any("a@b" in text or "a%40b" in text for text in bundle.values())
+
+
+def test_charts_and_dashboard_show_the_definitions_of_their_metrics() -> None:
+    bundle, _ = compile_bundle(ROOT, "postgresql://tenure_dashboard:secret@127.0.0.1:5432/tenure")
+    kpis = read_metrics(ROOT / "dbt_project")
+    chart = yaml.safe_load(bundle["charts/churn_rate.yaml"])
+    assert f"Churn rate: {kpis['churn_rate'].definition}" in chart["description"]
+    dashboard = yaml.safe_load(bundle["dashboards/executive_overview.yaml"])
+    text = dashboard["position"]["MARKDOWN-definitions"]["meta"]["code"]
+    for name in ("closing_base", "churn_rate", "service_revenue", "arpu", "mou", "dou"):
+        assert kpis[name].definition in text, name
+    assert "{definitions}" not in text

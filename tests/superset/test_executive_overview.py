@@ -1,0 +1,117 @@
+"""The executive overview as an executive sees it: in a browser, complete, and with the numbers of the marts."""
+
+from __future__ import annotations
+
+import os
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tenure.dashboards.bundle import of_kind, read_assets
+from tests.superset.conftest import SupersetServer
+from tests.superset.page import DashboardPage
+
+LAST_FULL_MONTH = "(select max(month) from marts.kpi_monthly where not is_open_month)"
+
+
+def ask(server: SupersetServer, query: str, *values: Any) -> Any:
+    """One value from the marts, as the role that the dashboards read with."""
+    with psycopg.connect(server.settings.url("dashboard")) as connection:
+        row = connection.execute(query, values).fetchone()
+        assert row is not None
+        return row[0]
+
+
+def kpi(server: SupersetServer, code: str, region: str | None = None) -> Decimal:
+    value = ask(
+        server,
+        "select sum(numerator) from marts.kpi_monthly join marts.dim_region using (region_id)"
+        f" where kpi_code = %s and month = {LAST_FULL_MONTH} and (%s::text is null or region_name = %s)",
+        code, region, region,
+    )  # fmt: skip
+    return Decimal(value)
+
+
+def value_at_risk(server: SupersetServer, region: str | None = None) -> Decimal:
+    value = ask(
+        server,
+        "select sum(value_at_risk_amount) from marts.churn_watchlist join marts.dim_region using (region_id)"
+        " where %s::text is null or region_name = %s",
+        region, region,
+    )  # fmt: skip
+    return Decimal(value or 0)
+
+
+def digits(text: str) -> Decimal:
+    """The amount in a headline: `CN¥ 3,642,754` is 3642754."""
+    return Decimal("".join(letter for letter in text if letter.isdigit() or letter in ".-−").replace("−", "-"))
+
+
+def whole(amount: Decimal) -> Decimal:
+    return amount.quantize(Decimal(1), rounding=ROUND_HALF_UP)
+
+
+def headlines(page: DashboardPage) -> dict[str, Decimal]:
+    return {title: digits(page.headline(title)) for title in ("Closing base", "Service revenue", "Value at risk")}
+
+
+def expected(server: SupersetServer, region: str | None = None) -> dict[str, Decimal]:
+    return {
+        "Closing base": kpi(server, "closing_base", region),
+        "Service revenue": whole(kpi(server, "service_revenue", region)),
+        "Value at risk": whole(value_at_risk(server, region)),
+    }
+
+
+def test_every_chart_is_drawn_with_data(overview: DashboardPage, superset_server: SupersetServer) -> None:
+    titles = {chart["slice_name"] for chart in of_kind(read_assets(superset_server.settings.root), "charts")}
+    assert overview.charts().keys() == titles
+    assert overview.problems() == []
+    assert overview.failures == []
+    assert overview.cut_off() == []
+
+
+def test_the_page_says_what_day_it_is_complete_to(overview: DashboardPage, superset_server: SupersetServer) -> None:
+    as_of = ask(superset_server, "select as_of_date from marts.publication where is_current")
+    assert overview.headline("Data as of") == f"{as_of:%d %b %Y}"
+    assert "MTD" in overview.charts()["Open month to date, by region"].inner_text()
+
+
+def test_totals_are_those_of_the_marts_before_and_after_a_filter(
+    overview: DashboardPage, superset_server: SupersetServer
+) -> None:
+    everything = expected(superset_server)
+    assert headlines(overview) == everything
+    region = ask(
+        superset_server,
+        "select region_name from marts.churn_watchlist join marts.dim_region using (region_id)"
+        " group by 1 order by count(*) desc, 1 limit 1",
+    )
+    overview.choose("Region", region)
+    try:
+        assert overview.problems() == []
+        filtered = headlines(overview)
+        assert filtered == expected(superset_server, region)
+        assert filtered["Closing base"] < everything["Closing base"]
+    finally:
+        overview.clear("Region")
+    assert headlines(overview) == everything
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_both_themes_draw_every_chart(
+    overview: DashboardPage, superset_server: SupersetServer, tmp_path: Path, scheme: str
+) -> None:
+    """KEEP_PICTURES=docs/images in the environment of `pytest` keeps the pictures, for the README."""
+    overview.use_theme(scheme)
+    assert overview.problems() == []
+    background = overview.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    red, green, blue = (int(part) for part in background.removeprefix("rgb(").removesuffix(")").split(",")[:3])
+    assert (red + green + blue < 200) == (scheme == "dark"), background
+    folder = Path(os.environ.get("KEEP_PICTURES") or tmp_path)
+    name = "executive-overview.png" if scheme == "light" else "executive-overview-dark.png"
+    overview.picture(folder / name)
+    assert (folder / name).stat().st_size > 50_000

@@ -1,0 +1,130 @@
+"""Installing the dashboards on a real Superset: exactly the files' objects, as often as one likes."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+import requests
+
+from tenure.dashboards import provision, refresh
+from tenure.dashboards.bundle import of_kind, read_assets
+from tests.superset.conftest import SupersetServer
+
+TABLES = {"databases": "dbs", "datasets": "tables", "charts": "slices", "dashboards": "dashboards"}
+
+
+def installed_uuids(server: SupersetServer, kind: str) -> list[str]:
+    with psycopg.connect(server.settings.url("superset")) as connection:
+        rows = connection.execute(f"select uuid::text from {TABLES[kind]} where is_managed_externally")
+        return sorted(uuid for (uuid,) in rows)
+
+
+def file_uuids(server: SupersetServer, kind: str) -> list[str]:
+    return sorted(document["uuid"] for document in of_kind(read_assets(server.settings.root), kind))
+
+
+def chart_ids(server: SupersetServer) -> dict[str, int]:
+    with psycopg.connect(server.settings.url("superset")) as connection:
+        rows = connection.execute("select slice_name, id from slices where is_managed_externally order by 1")
+        return dict(rows.fetchall())
+
+
+@pytest.mark.parametrize("kind", sorted(TABLES))
+def test_exactly_the_objects_of_the_files_are_installed(superset_server: SupersetServer, kind: str) -> None:
+    assert installed_uuids(superset_server, kind) == file_uuids(superset_server, kind)
+    assert superset_server.installed.is_changed
+    assert superset_server.installed.objects[kind] == len(file_uuids(superset_server, kind))
+
+
+def test_every_chart_answers_with_data_through_the_data_api(superset_server: SupersetServer) -> None:
+    empty = []
+    for name, number in chart_ids(superset_server).items():
+        for result in superset_server.chart_data(number):
+            assert result["error"] is None, name
+            rows = result["data"]
+            assert isinstance(rows, list)
+            if not rows or all(value is None for row in rows for value in row.values()):
+                empty.append(name)
+    assert empty == []
+
+
+def test_nobody_gets_in_without_logging_in(superset_server: SupersetServer) -> None:
+    base = superset_server.base
+    assert base.startswith("http://127.0.0.1:")
+    page = requests.get(f"{base}/superset/dashboard/executive-overview/", timeout=60)
+    assert "/login/" in page.url
+    number = next(iter(chart_ids(superset_server).values()))
+    assert requests.get(f"{base}/api/v1/chart/{number}/data/", timeout=60).status_code in (401, 403, 404)
+    refused = requests.post(
+        f"{base}/api/v1/security/login",
+        json={"username": "admin", "password": "admin", "provider": "db"},
+        timeout=60,
+    )
+    assert refused.status_code == 401
+
+
+def test_pages_load_nothing_from_elsewhere(superset_server: SupersetServer) -> None:
+    policy = requests.get(f"{superset_server.base}/login/", timeout=60).headers["Content-Security-Policy"]
+    assert "http://" not in policy and "https://" not in policy and "scarf" not in policy
+
+
+def test_a_second_installation_finds_nothing_to_do(superset_server: SupersetServer) -> None:
+    assert not provision(superset_server.settings, lambda line: None).is_changed
+
+
+def test_installation_restores_edited_objects_removes_leftovers_and_keeps_what_people_made(
+    superset_server: SupersetServer,
+) -> None:
+    settings = superset_server.settings
+    with psycopg.connect(settings.url("superset")) as connection:
+        before = connection.execute("select count(*) from slices").fetchone()
+        connection.execute("update slices set slice_name = 'Defaced' where slice_name = 'Closing base'")
+        connection.execute("delete from slices where slice_name = 'ARPU'")
+        for name, is_ours in (("Leftover of an older version", True), ("Somebody's own chart", False)):
+            connection.execute(
+                "insert into slices (uuid, slice_name, viz_type, datasource_id, datasource_type, datasource_name,"
+                " params, perm, is_managed_externally)"
+                " select gen_random_uuid(), %s, viz_type, datasource_id, datasource_type, datasource_name, params, perm, %s"
+                " from slices where slice_name = 'Churn rate'",
+                (name, is_ours),
+            )
+    outcome = provision(settings, lambda line: None)
+    assert outcome.is_changed and outcome.removed == 1
+    for kind in TABLES:
+        assert installed_uuids(superset_server, kind) == file_uuids(superset_server, kind), kind
+    with psycopg.connect(settings.url("superset")) as connection:
+        names = {name for (name,) in connection.execute("select slice_name from slices")}
+        assert {"Closing base", "ARPU", "Somebody's own chart"} <= names
+        assert not names & {"Defaced", "Leftover of an older version"}
+        connection.execute("delete from slices where slice_name = %s", ("Somebody's own chart",))
+        assert connection.execute("select count(*) from slices").fetchone() == before
+    assert not provision(settings, lambda line: None).is_changed
+
+
+def test_cached_answers_end_with_their_publication_and_not_before(superset_server: SupersetServer) -> None:
+    settings = superset_server.settings
+    refresh(settings)
+    number = chart_ids(superset_server)["Net additions"]
+    superset_server.chart_data(number)
+    assert superset_server.chart_data(number)[0]["is_cached"]
+    assert refresh(settings) == 0
+    assert superset_server.chart_data(number)[0]["is_cached"]
+    # As if another version had been shown last.
+    with psycopg.connect(settings.url("superset")) as connection:
+        connection.execute("update tenure_installation set value = 'an older one' where what = 'publication'")
+    assert refresh(settings) == len(file_uuids(superset_server, "datasets"))
+    assert not superset_server.chart_data(number)[0]["is_cached"]
+
+
+def test_the_executive_role_may_query_the_warehouse_and_is_no_administrator(superset_server: SupersetServer) -> None:
+    with psycopg.connect(superset_server.settings.url("superset")) as connection:
+        rows = connection.execute(
+            "select p.name, v.name from ab_role r join ab_permission_view_role pr on pr.role_id = r.id"
+            " join ab_permission_view pv on pv.id = pr.permission_view_id join ab_permission p on p.id = pv.permission_id"
+            " join ab_view_menu v on v.id = pv.view_menu_id where r.name = 'Executive'"
+        ).fetchall()
+    granted = {name for name, _ in rows}
+    assert any(name == "database_access" and view.startswith("[Tenure warehouse]") for name, view in rows)
+    assert "can_read" in granted
+    assert not {"all_database_access", "all_datasource_access", "can_sql_json"} & granted
+    assert not any(view in ("SQL Lab", "List Users", "List Roles") for _, view in rows)
