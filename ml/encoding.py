@@ -45,7 +45,7 @@ def is_numeric(column: pd.Series) -> bool:
 def to_float(column: pd.Series) -> FloatArray:
     """Numbers as float64; missing and infinite values as NaN."""
     values = pd.to_numeric(column.astype(object).where(column.notna(), None), errors="raise")
-    result = values.astype("float64").to_numpy(dtype="float64", na_value=np.nan).copy()
+    result: FloatArray = np.array(values.to_numpy(dtype="float64", na_value=np.nan))
     result[~np.isfinite(result)] = np.nan
     return result
 
@@ -90,7 +90,7 @@ class FrameEncoder(TransformerMixin, BaseEstimator):
         return sorted(ranked)
 
     def transform(self, X: Any) -> FloatArray:
-        """Matrix (n, numeric + categorical). Raises ValueError naming a learned column that is missing or not numeric."""
+        """Matrix (n, numeric + categorical). Raises ValueError naming a column that is missing or no longer numeric."""
         check_is_fitted(self, "levels_")
         frame = as_frame(X, list(self.feature_names_in_))
         columns = [self._numbers(frame, name) for name in self.numeric_]
@@ -108,10 +108,10 @@ class FrameEncoder(TransformerMixin, BaseEstimator):
         column = _column(frame, name)
         levels = self.levels_[name]
         positions = {level: position for position, level in enumerate(levels)}
-        codes = column.astype(object).where(column.notna(), None).map(
-            lambda value: positions.get(str(value), len(levels)), na_action="ignore"
-        )
-        return codes.astype("float64").fillna(len(levels) + 1).to_numpy(dtype="float64")
+        other, missing = len(levels), len(levels) + 1
+        known = column.notna().to_numpy()
+        pairs = zip(column.astype(object), known, strict=True)
+        return np.array([positions.get(str(v), other) if is_known else missing for v, is_known in pairs], dtype=float)
 
     def unseen_counts(self, X: Any) -> dict[str, int]:
         """Values per categorical column that fall under "other" (never seen, or rare, when the model was trained)."""

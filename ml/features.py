@@ -197,7 +197,7 @@ def _select_list(connection: psycopg.Connection[Any], params: Params) -> sql.Com
         # Cast here: numeric would arrive as text, and Arrow has no word for some other types.
         cast = {"numeric": "double precision", "category": "text"}.get(inputs.get(name, ""), "")
         item = sql.SQL("f.{}").format(sql.Identifier(name))
-        items.append(item + sql.SQL(f"::{cast} as {{}}").format(sql.Identifier(name)) if cast else item)  # type: ignore[arg-type]
+        items.append(item + sql.SQL(f"::{cast} as {{}}").format(sql.Identifier(name)) if cast else item)
     return sql.SQL(", ").join(items)
 
 

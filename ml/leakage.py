@@ -121,9 +121,7 @@ def _out_of_fold(
     return predicted
 
 
-def _level_shares(
-    codes: FloatArray, target: npt.NDArray[np.int_], weight: FloatArray, asked: FloatArray
-) -> FloatArray:
+def _level_shares(codes: FloatArray, target: npt.NDArray[np.int_], weight: FloatArray, asked: FloatArray) -> FloatArray:
     width = int(max(codes.max(initial=0), asked.max(initial=0))) + 1
     rows = np.bincount(codes.astype(int), weights=weight, minlength=width)
     leavers = np.bincount(codes.astype(int), weights=weight * target, minlength=width)

@@ -56,6 +56,7 @@ class TrainingParams(_Section):
 class ChurnModelParams(_Section):
     """Settings of the three learners and of their blend."""
 
+    full_evidence_count: int = Field(ge=1)
     blend_folds: int = Field(ge=2)
     boosting: dict[str, Any]
     forest: dict[str, Any]

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.special import logit
 
@@ -85,12 +84,12 @@ def _gains(model: ChurnClassifier, rows: pd.DataFrame, entries: list[ReasonEntry
 
 def _sentences(entry: ReasonEntry, rows: pd.DataFrame) -> list[str | None]:
     """The first true sentence of an entry for each row, None where none is."""
-    said: npt.NDArray[np.object_] = np.full(len(rows), None, dtype=object)
+    said: list[str | None] = [None] * len(rows)
     for text in entry.texts:
         if text.when not in rows.columns:
             continue
         column = rows[text.when]
-        is_open = np.equal(said, None) & column.notna().to_numpy()
+        is_open = np.array([sentence is None for sentence in said]) & column.notna().to_numpy()
         numbers = pd.to_numeric(column.astype(object), errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
         if text.at_least is not None:
             is_open &= numbers >= text.at_least
@@ -98,7 +97,7 @@ def _sentences(entry: ReasonEntry, rows: pd.DataFrame) -> list[str | None]:
             is_open &= numbers <= text.at_most
         for row in np.flatnonzero(is_open):
             said[row] = _say(text.text, column.iloc[row], numbers[row])
-    return list(said)
+    return said
 
 
 def _say(text: str, value: object, number: float) -> str:

@@ -149,17 +149,14 @@ def _stored(value: Any) -> Any:
 
 def _read(connection: psycopg.Connection[Any], condition: str, values: tuple[Any, ...]) -> list[ModelRun]:
     names = [field.name for field in fields(ModelRun)]
-    rows = connection.execute(
-        sql.SQL("select {} from scores.model_run where {} order by model_name, as_of_date desc, is_champion desc, 1").format(
-            sql.SQL(", ").join(map(sql.Identifier, names)),
-            sql.SQL(condition),  # type: ignore[arg-type]
-        ),
-        values,
-    ).fetchall()
+    order = "order by model_name, as_of_date desc, is_champion desc, model_run_id"
+    statement = sql.SQL("select {} from scores.model_run where {} {}").format(
+        sql.SQL(", ").join(map(sql.Identifier, names)), sql.SQL(condition), sql.SQL(order)
+    )
     runs = []
-    for row in rows:
-        plain = [float(value) if isinstance(value, Decimal) else value for value in row]
-        runs.append(ModelRun(**dict(zip(names, plain, strict=True))))
+    for row in connection.execute(statement, values).fetchall():
+        plain: list[Any] = [float(value) if isinstance(value, Decimal) else value for value in row]
+        runs.append(ModelRun(*plain))
     return runs
 
 

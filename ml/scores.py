@@ -35,7 +35,7 @@ def risk_bands(probability: npt.NDArray[np.float64], limits: dict[str, float]) -
 def replace_rows(
     connection: psycopg.Connection[Any], table: str, columns: Sequence[str], as_of_date: dt.date, rows: Iterable[Any]
 ) -> int:
-    """Replace all rows of `as_of_date` in scores.`table` by `rows` (tuples in order of `columns`); returns their number.
+    """Replace the rows of `as_of_date` in scores.`table` by `rows` (tuples in order of `columns`); returns how many.
 
     No commit here: the caller's transaction holds all tables of one scoring.
     """

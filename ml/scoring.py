@@ -48,8 +48,15 @@ def score(connection: Connection, settings: Settings, params: Params) -> dict[st
         count = replace_rows(
             connection,
             "churn_score",
-            ("as_of_date", "subscription_id", "churn_probability", "risk_band", "horizon_days", "gap_days",
-             "model_run_id"),
+            (
+                "as_of_date",
+                "subscription_id",
+                "churn_probability",
+                "risk_band",
+                "horizon_days",
+                "gap_days",
+                "model_run_id",
+            ),
             as_of_date,
             _score_rows(rows, as_of_date, probability, bands, run_id, params),
         )

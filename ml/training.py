@@ -158,9 +158,7 @@ def train_segments(connection: Connection, settings: Settings, params: Params) -
 
     Raises TrainingRefused when no month is complete yet or there are too few customers.
     """
-    row = connection.execute(
-        "select max(month) from build.subscription_monthly where not is_open_month"
-    ).fetchone()
+    row = connection.execute("select max(month) from build.subscription_monthly where not is_open_month").fetchone()
     month = row[0] if row else None
     if month is None:
         raise TrainingRefused("no month is complete yet, so there is no behaviour to cluster")

@@ -34,8 +34,9 @@ class Steps:
 
 def upgrade_metadata() -> None:
     """Create or upgrade the tables of the metadata database."""
-    import superset
     from flask_migrate import upgrade
+
+    import superset
 
     upgrade(directory=str(Path(superset.__file__).parent / "migrations"))
 

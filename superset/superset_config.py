@@ -74,7 +74,7 @@ if REDIS_URL:
     RATELIMIT_STORAGE_URI = REDIS_URL
 
 
-class CELERY_CONFIG:  # noqa: N801 (the name Superset looks for)
+class CELERY_CONFIG:
     """The worker and beat of the production shape; the demo starts neither."""
 
     broker_url = REDIS_URL or "memory://"
@@ -103,7 +103,8 @@ _MARK = (
 # The word as strokes, because an SVG used as an image cannot load the page's font.
 _WORD = (
     "M34 4H48M41 4V21 M64 4H53V21H64M53 12.5H62 M70 21V4L82 21V4 "
-    "M89 4V15A6 6 0 0 0 101 15V4 M108 21V4H115A4.7 4.7 0 0 1 115 13.4H108M114 13.4L120 21 M137 4H126V21H137M126 12.5H135"
+    "M89 4V15A6 6 0 0 0 101 15V4 M108 21V4H115A4.7 4.7 0 0 1 115 13.4H108M114 13.4L120 21 "
+    "M137 4H126V21H137M126 12.5H135"
 )
 
 

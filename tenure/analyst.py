@@ -13,14 +13,14 @@ from tenure.errors import TenureError
 from tenure.settings import Settings
 
 # A spreadsheet takes a cell that begins so for a formula (full-width forms included).
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def query(settings: Settings, statement: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Column names and rows of one statement, run as the analyst. Raises TenureError with the server's reason."""
     try:
         with psycopg.connect(settings.url("analyst")) as connection:
-            cursor = connection.execute(statement)  # type: ignore[call-overload]
+            cursor = connection.execute(statement)
             if cursor.description is None:
                 return [], []
             return [column.name for column in cursor.description], cursor.fetchall()
@@ -31,12 +31,16 @@ def query(settings: Settings, statement: str) -> tuple[list[str], list[tuple[Any
 
 def to_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """The result as CSV; text that a spreadsheet would run as a formula is preceded by an apostrophe."""
+    return "".join(
+        [_line(columns), *(_line(["" if value is None else _harmless(value) for value in row]) for row in rows)]
+    )
+
+
+def _line(values: Sequence[Any]) -> str:
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow(["" if value is None else _harmless(value) for value in row])
-    return out.getvalue()
+    # The writer quotes a carriage return only when line ends have one too; unquoted it would end the row.
+    csv.writer(out, lineterminator="\r\n").writerow(values)
+    return out.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _harmless(value: Any) -> Any:

@@ -30,7 +30,7 @@ class SetupFailed(Exception):
     """One line that says what is missing and how to get it."""
 
 
-def ensure(name: str, say=print) -> Path:  # type: ignore[no-untyped-def]  # noqa: ANN001 (plain Python of any version)
+def ensure(name: str, say=print) -> Path:  # type: ignore[no-untyped-def]
     """Make the environment of this name if its pins are not installed yet. Returns its folder.
 
     Raises SetupFailed with one line when it cannot be made.
@@ -93,7 +93,8 @@ def _install(uv: str, environment: Path, what: list[str]) -> None:
     # The cache first: it is quicker, and it is all there is when the network is off.
     offline = subprocess.run([*command, "--offline", *what], capture_output=True, check=False)
     if offline.returncode != 0:
-        _run([*command, *what], f"the packages of {environment.name} cannot be installed: check the network and the disk")
+        failure = f"the packages of {environment.name} cannot be installed: check the network and the disk"
+        _run([*command, *what], failure)
 
 
 def _run(command: list[str], failure: str) -> None:

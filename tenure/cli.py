@@ -54,7 +54,9 @@ def simulate(
     """Write a simulated operator's extracts, and the truth behind them."""
     from tenure.simulator import simulate as run
 
-    summary = run(out=out_dir, subscriptions=subscriptions, months=months, days=days, seed=seed, start=start, dirty=dirty)
+    summary = run(
+        out=out_dir, subscriptions=subscriptions, months=months, days=days, seed=seed, start=start, dirty=dirty
+    )
     _say(str(summary))
 
 
@@ -119,13 +121,20 @@ def score() -> None:
 
 
 @app.command()
-def dashboards() -> None:
+def dashboards(
+    generate: Annotated[bool, typer.Option("--generate", help="only rewrite the dataset files")] = False,
+) -> None:
     """Install the dashboards as the files say, and start Superset."""
+    from tenure.dashboards import generate as write_datasets
     from tenure.dashboards import login, provision
     from tenure.stack import start_superset
     from tenure.warehouse import prepare_warehouse
 
     settings = get_settings()
+    if generate:
+        for path in write_datasets(settings):
+            _say(f"changed {path.relative_to(settings.root)}")
+        return
     prepare_warehouse(settings)
     provision(settings, _say)
     start_superset(settings)

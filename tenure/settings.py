@@ -137,7 +137,7 @@ def get_settings() -> Settings:
     """The settings of this process. Raises TenureError with one line when a variable cannot be used."""
     env_file = os.environ.get("TENURE_ENV_FILE", str(ROOT / ".env"))
     try:
-        return Settings(_env_file=env_file)  # type: ignore[call-arg]
+        return Settings(_env_file=env_file)
     except ValidationError as error:
         first = error.errors()[0]
         name = "TENURE_" + "_".join(str(part) for part in first["loc"]).upper()

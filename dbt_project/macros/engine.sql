@@ -36,11 +36,20 @@
     cast(cast(extract(epoch from {{ instant }}) * 1000000 as bigint) as {{ dbt.type_string() }})
 {%- endmacro %}
 
-{#- Surrogate key: a hash of the parts, with a mark for a missing one. -#}
-{% macro surrogate_key(parts) -%}
+{#- Digest of several values as text, with a mark for a missing one. -#}
+{% macro digest(parts) -%}
     {%- set texts = [] -%}
     {%- for part in parts -%}
         {%- do texts.append("coalesce(cast(" ~ part ~ " as " ~ dbt.type_string() ~ "), '~')") -%}
     {%- endfor -%}
     {{ dbt.hash(texts | join(" || '|' || ")) }}
+{%- endmacro %}
+
+{#- Surrogate key: the first 64 bits of the digest, for joins and groups on a number are several times cheaper. -#}
+{% macro surrogate_key(parts) -%}
+    {{ return(adapter.dispatch('surrogate_key')(parts)) }}
+{%- endmacro %}
+
+{% macro default__surrogate_key(parts) -%}
+    cast(cast('x' || substr({{ digest(parts) }}, 1, 16) as bit(64)) as bigint)
 {%- endmacro %}

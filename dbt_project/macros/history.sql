@@ -28,18 +28,18 @@ from (
         from (
             select
                 *,
-                lag(state_hash) over (partition by {{ key }} order by effective_at) as previous_hash
+                lag(state_digest) over (partition by {{ key }} order by effective_at) as previous_digest
             from (
                 select
                     {{ key }},
                     effective_at,
                     {{ attributes | join(',\n                    ') }},
-                    {{ surrogate_key(attributes) }} as state_hash
+                    {{ digest(attributes) }} as state_digest
                 from {{ relation }}
                 where effective_at < {{ as_of_end_at() }}
             ) as states
         ) as compared
-        where previous_hash is null or previous_hash <> state_hash
+        where previous_digest is null or previous_digest <> state_digest
     ) as changed
 ) as dated
 {%- endmacro %}

@@ -3,10 +3,11 @@
 from tenure.dashboards.datasets import generate, stale_files
 from tenure.dashboards.provisioning import Provisioned, provision
 from tenure.dashboards.publication import refresh
-from tenure.dashboards.web import login, superset_environment, superset_services
+from tenure.dashboards.web import dashboard_url, login, superset_environment, superset_services
 
 __all__ = [
     "Provisioned",
+    "dashboard_url",
     "generate",
     "login",
     "provision",

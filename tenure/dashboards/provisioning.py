@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import signal
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +13,7 @@ import psycopg
 import yaml
 
 from tenure.dashboards.bundle import compile_bundle
-from tenure.dashboards.state import read_state, write_state
+from tenure.dashboards.state import read_state, table_exists, write_state
 from tenure.dashboards.web import ADMIN, interpreter, superset_environment, working_dir
 from tenure.errors import TenureError
 from tenure.settings import Settings
@@ -48,7 +46,7 @@ select md5(coalesce(string_agg(line, '|' order by line), '')) from (
 
 @dataclass(frozen=True)
 class Provisioned:
-    """What an installation did: whether anything had to change, seconds per step, objects by kind, leftovers removed."""
+    """What an installation did: whether anything changed, seconds per step, objects by kind, leftovers removed."""
 
     is_changed: bool
     seconds: dict[str, float] = field(default_factory=dict)
@@ -94,19 +92,16 @@ def _run_installer(settings: Settings, request: dict[str, Any], progress: Progre
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            start_new_session=True,
-        )
+        )  # in our own process group, so that whoever ends the group ends it too
         try:
             return _follow(process, request, progress, str(log))
         finally:
             if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
+                process.kill()
                 process.wait()
 
 
-def _follow(
-    process: subprocess.Popen[str], request: dict[str, Any], progress: Progress, log: str
-) -> dict[str, Any]:
+def _follow(process: subprocess.Popen[str], request: dict[str, Any], progress: Progress, log: str) -> dict[str, Any]:
     assert process.stdin is not None and process.stdout is not None  # noqa: S101 (for the type checker)
     outcome: dict[str, Any] | None = None
     step = "start"
@@ -145,10 +140,9 @@ def _recorded(settings: Settings) -> dict[str, str]:
 def _installed(settings: Settings) -> str:
     """A digest of what is installed now; an empty text when Superset's tables are not there."""
     with psycopg.connect(settings.url("superset"), connect_timeout=10) as connection:
-        try:
-            row = connection.execute(INSTALLED_STATE).fetchone()
-        except psycopg.errors.UndefinedTable:
+        if not table_exists(connection, "slices"):
             return ""
+        row = connection.execute(INSTALLED_STATE).fetchone()
         return str(row[0]) if row else ""
 
 

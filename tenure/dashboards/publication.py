@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
-from tenure.dashboards.state import read_state, write_state
+from tenure.dashboards.state import read_state, table_exists, write_state
 from tenure.db import connect
 from tenure.settings import Settings
 
@@ -30,6 +30,8 @@ def refresh(settings: Settings) -> int:
 def current_publication(settings: Settings) -> str | None:
     """Which version of the marts readers see (its number and instant); None before the first."""
     with connect("dashboard", settings=settings) as connection:
+        if not table_exists(connection, "marts.publication"):
+            return None
         row = connection.execute(
             "select publication_id::text || ' ' || published_at::text from marts.publication where is_current"
         ).fetchone()

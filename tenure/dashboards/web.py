@@ -52,9 +52,14 @@ def base_url(settings: Settings) -> str:
     return f"http://{settings.bind_host}:{settings.port('superset')}"
 
 
+def dashboard_url(settings: Settings) -> str:
+    """Address of the executive overview."""
+    return base_url(settings) + HOME_PATH
+
+
 def login(settings: Settings) -> tuple[str, str, str]:
     """Address of the executive overview, user name and password of the administrator."""
-    return base_url(settings) + HOME_PATH, ADMIN, settings.secret("superset_admin_password")
+    return dashboard_url(settings), ADMIN, settings.secret("superset_admin_password")
 
 
 def superset_services(settings: Settings) -> list[Service]:
@@ -62,7 +67,7 @@ def superset_services(settings: Settings) -> list[Service]:
     health = base_url(settings) + "/health"
     return [
         Service(
-            name="superset",
+            name="superset-web",
             # `python -m`, because a script's first line cannot name an interpreter in a folder with a space.
             # One worker with threads: a worker costs about 300 MB and 5 s of start, and the queries wait for Postgres.
             argv=[
@@ -74,7 +79,7 @@ def superset_services(settings: Settings) -> list[Service]:
                 "superset.app:create_app()",
             ],
             env=superset_environment(settings),
-            log_path=settings.logs_dir / "superset.log",
+            log_path=settings.logs_dir / "superset-web.log",
             ready=lambda: answers(health),
             cwd=working_dir(settings),
             ready_seconds=180.0,

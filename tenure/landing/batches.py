@@ -50,6 +50,8 @@ class Rows:
 
 def exact_sum(values: pl.Series) -> Decimal:
     """The exact sum of a column; texts that are no plain numbers count as nothing."""
+    if values.is_empty():
+        return Decimal(0)
     if values.dtype == pl.String:
         values = values.filter(values.str.contains(NUMBER).fill_null(False)).cast(_SUM_TYPE)
     elif values.dtype.is_float():
@@ -64,6 +66,8 @@ def exact_sum(values: pl.Series) -> Decimal:
 
 def unreadable_count(values: pl.Series) -> int:
     """How many values of a column are there but are no plain numbers."""
+    if values.is_empty():
+        return 0
     if values.dtype == pl.String:
         return int((values.str.contains(NUMBER) == False).sum())  # noqa: E712 (polars)
     return 0 if values.dtype.is_numeric() else values.len() - values.null_count()

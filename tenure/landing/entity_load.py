@@ -15,7 +15,7 @@ from tenure.landing.checks import REJECT_SCHEMA, ROW, check, reject_rows
 from tenure.landing.copying import RawTable, Repeats, repeats_within, with_technical
 from tenure.landing.loader import Loader
 from tenure.landing.masking import mask
-from tenure.landing.results import Balance, ControlTotal, FileRefused
+from tenure.landing.results import Balance, ControlTotal, FileRefused, plain
 from tenure.landing.tokens import Tokeniser
 
 CONFLICT_MESSAGE = "another row with this key and other content is there: send a correction of that row's file"
@@ -119,7 +119,8 @@ class EntityLoad:
         balance.duplicate += duplicate.len()
         for name, total in balance.totals.items():
             refused = _at(batch.raw, rejected, name)
-            total.file += exact_sum(batch.raw[name]) if source.totals is None else source.totals.get(name, Decimal(0))
+            counted = source.totals.get(name) if source.totals else None
+            total.file += exact_sum(batch.raw[name]) if counted is None else counted
             total.landed += exact_sum(landed[name])
             total.rejected += exact_sum(refused)
             total.duplicate += exact_sum(_at(batch.raw, duplicate, name))
@@ -138,7 +139,7 @@ class EntityLoad:
             total = balance.totals[name]
             difference = stated - total.file
             if difference and not self._unreadable[name]:
-                raise FileRefused(f"its manifest says {name} adds up to {stated}, the file to {total.file:f}")
+                raise FileRefused(f"its manifest says {name} adds up to {stated}, the file to {plain(total.file)}")
             total.file += difference
             total.rejected += difference
         balance.check()

@@ -20,9 +20,12 @@ from tenure.landing.entity_load import MAX_REJECTS_OF_REFUSED_FILE, EntityLoad, 
 from tenure.landing.ledger import Entry, Ledger, Load
 from tenure.landing.loader import Loader
 from tenure.landing.results import Balance, FileRefused, FileResult, Status
-from tenure.landing.snapshot import IN_MEMORY_BYTES, Snapshot, fingerprint, take_snapshot
+from tenure.landing.snapshot import Snapshot, fingerprint, take_snapshot
 from tenure.landing.tokens import Tokeniser
 from tenure.settings import Settings
+
+# From this size on, a batch is prepared while the one before is copied.
+OVERLAP_BYTES = 4 << 20
 
 Item = TypeVar("Item")
 Opener = Callable[[Snapshot, Manifest], "tuple[Rows, list[str]]"]
@@ -199,7 +202,7 @@ class FileLanding:
             with self._loader.transaction(), ExitStack() as stack:
                 for target, names in zip(plan.targets, sums, strict=True):
                     loads.append(self._start(plan, target, started, names))
-                self._land_batches(plan, rows, loads, is_large=snapshot.size > IN_MEMORY_BYTES // 4, stack=stack)
+                self._land_batches(plan, rows, loads, is_large=snapshot.size > OVERLAP_BYTES, stack=stack)
                 snapshot.check_unchanged()
                 for load, target in zip(loads, plan.targets, strict=True):
                     entries.append((load, self._finish(plan, target, load, snapshot, started, warnings)))
@@ -271,11 +274,16 @@ class FileLanding:
             contract.source, contract.entity, plan.file_name, "landed", started, version, plan.business_date,
             target.period, snapshot.sha256, snapshot.size, snapshot.fingerprint, load.balance, "; ".join(notes),
             plan.mapping_name,
-            self._archive.store(f"{contract.name}/{plan.file_name}", plan.path, snapshot.content, snapshot.sha256),
+            self._archive.store(self._archive_name(plan, contract), plan.path, snapshot.content, snapshot.sha256),
         )  # fmt: skip
         ledger.write(load.load_id, entry)
         ledger.write_rejects(load.load_id, plan.file_name, load.rejects)
         return entry
+
+    def _archive_name(self, plan: FilePlan, contract: Contract) -> str:
+        # A mapped file fills several entities and is kept once.
+        folder = contract.name if plan.mapping_name is None else plan.mapping_name.partition("@")[0]
+        return f"{folder}/{plan.file_name}"
 
 
 def _ahead(items: Iterator[Item], stack: ExitStack) -> Iterator[Item]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from tenure.landing.loader import Loader
-from tenure.landing.results import Balance
+from tenure.landing.results import Balance, plain
 
 _FIELDS = "load_id, entity_name, file_name, version, sha256, file_fingerprint, status, mapping_name, row_count, message"
 
@@ -97,7 +97,7 @@ class Ledger:
         """Write a row. It must be in the same transaction as what it tells of."""
         balance = entry.balance
         totals = {
-            name: {kind: format(getattr(total, kind), "f") for kind in ("file", "landed", "rejected", "duplicate")}
+            name: {kind: plain(getattr(total, kind)) for kind in ("file", "landed", "rejected", "duplicate")}
             for name, total in balance.totals.items()
         }
         period = entry.period or (None, None)

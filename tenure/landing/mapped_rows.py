@@ -55,7 +55,7 @@ def apply(mapping: FileMapping, batch: Batch, is_first: bool) -> dict[str, Entit
     good = checked.good
     for name, expression in mapping.derived.items():
         good = _evaluated(mapping, f"derived column {name}", good, {name: expression}, keep=True)
-    refused = checked.rejects.with_columns(-2 - pl.col(ROW).cast(pl.Int64))
+    refused = checked.rejects.with_columns((-2 - pl.col(ROW)).alias(ROW))
     found: dict[str, EntityRows] = {}
     for entity in mapping.entities:
         made = _entity_rows(mapping, entity, good, is_first)

@@ -109,6 +109,8 @@ class _Parser:
     def mapping(self, version: str) -> FileMapping:
         document = self._document
         file = document["file"]
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", str(document["name"])):
+            raise ValueError("name must be small letters, digits and _")
         source_contract = self._source_contract()
         self._known |= set(source_contract.column_names)
         derived = {}

@@ -14,6 +14,11 @@ class FileRefused(Exception):
     """This file cannot land, for the reason in the message; nothing of it stays. It never leaves landing."""
 
 
+def plain(number: Decimal) -> str:
+    """A number without exponent and without zeros at its end."""
+    return f"{number.normalize():f}"
+
+
 @dataclass
 class ControlTotal:
     """One summed column of a load: exact sums of the file and of the three things that can happen to a row."""
@@ -49,8 +54,8 @@ class Balance:
         for name, total in self.totals.items():
             if not total.is_balanced:
                 raise FileRefused(
-                    f"control total {name} does not balance: {total.file} in the file, {total.landed} landed, "
-                    f"{total.rejected} refused, {total.duplicate} duplicates"
+                    f"control total {name} does not balance: {plain(total.file)} in the file, {plain(total.landed)} "
+                    f"landed, {plain(total.rejected)} refused, {plain(total.duplicate)} duplicates"
                 )
 
 
@@ -75,7 +80,8 @@ class LandSummary:
     files: list[FileResult] = field(default_factory=list)
 
     def _count(self, status: Status) -> int:
-        return sum(item.status == status for item in self.files)
+        # A mapped file has a result for each entity it fills.
+        return len({item.file_name for item in self.files if item.status == status})
 
     @property
     def landed(self) -> int:
@@ -85,7 +91,7 @@ class LandSummary:
     @property
     def refused(self) -> int:
         """Files refused as a whole."""
-        return self._count("refused")
+        return sum(item.status == "refused" for item in self.files)
 
     @property
     def duplicates(self) -> int:

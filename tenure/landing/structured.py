@@ -17,7 +17,7 @@ from tenure.landing.batches import LINE, Batch, Malformed, Rows
 from tenure.landing.decoding import Block
 from tenure.landing.results import FileRefused
 
-PARQUET_BATCH_ROWS = 200_000
+PARQUET_BATCH_ROWS = 100_000
 
 
 def read_parquet(path: Path, content: bytes | None, wanted: Sequence[str], sums: Sequence[str]) -> Rows:

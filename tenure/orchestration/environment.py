@@ -112,6 +112,8 @@ def airflow_environment(settings: Settings, component: str = "") -> dict[str, st
         ("logging", "dag_processor_child_process_log_directory"): str(home / "logs" / "dag_processor"),
         ("logging", "logging_level"): "INFO",
         ("logging", "colored_console_log"): "False",
+        # A busy machine answers late; a task that gives up after 5 s would only run again.
+        ("workers", "execution_api_timeout"): "60",
         ("scheduler", "scheduler_idle_sleep_time"): "0.1",
         # A task whose process died with its scheduler is noticed within seconds of the restart, not after 5 minutes.
         ("scheduler", "orphaned_tasks_check_interval"): "15",

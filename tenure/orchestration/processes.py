@@ -51,7 +51,7 @@ def airflow_services(settings: Settings) -> list[Service]:
         )
 
     return [
-        service(API_SERVER, ["api-server"], lambda: _api_answers(settings)),
+        service(API_SERVER, ["api-server"], lambda: api_answers(settings)),
         service(DAG_PROCESSOR, ["dag-processor"], lambda: _dags_are_read(settings)),
         service(
             SCHEDULER,
@@ -119,7 +119,7 @@ def task_log(settings: Settings, dag_id: str, run_id: str, task_id: str, attempt
     return folder / f"attempt={attempt}.log"
 
 
-def _api_answers(settings: Settings) -> bool:
+def api_answers(settings: Settings) -> bool:
     """Whether the page and the API that tasks talk to both answer.
 
     Airflow builds the second one, which takes seconds, at its first request: better now than in the first task.

@@ -15,6 +15,7 @@ import sys
 from tenure.errors import TenureError
 from tenure.orchestration.environment import airflow_environment, write_passwords
 from tenure.orchestration.metadata import has_fresh_heartbeat, prepare_metadata
+from tenure.orchestration.processes import api_answers
 from tenure.settings import Settings, get_settings
 
 COMMANDS = {
@@ -26,7 +27,7 @@ COMMANDS = {
 }
 JOBS = {"scheduler": "SchedulerJob", "dag-processor": "DagProcessorJob", "triggerer": "TriggererJob"}
 CELERY_APP = "airflow.providers.celery.executors.celery_executor.app"
-USAGE = f"use: serve prepare | install-dashboards | {' | '.join(COMMANDS)} | healthy {'|'.join(JOBS)}|worker"
+USAGE = f"use: serve prepare | install-dashboards | {' | '.join(COMMANDS)} | healthy {'|'.join(COMMANDS)}"
 
 
 def container_environment(settings: Settings, component: str) -> dict[str, str]:
@@ -54,7 +55,9 @@ def install_dashboards(settings: Settings) -> None:
 
 
 def is_healthy(settings: Settings, component: str) -> bool:
-    """Whether this component of this host has reported in the last half minute, or, for a worker, answers a ping."""
+    """Whether this component of this host works: it answers, or has reported in the last half minute."""
+    if component == "api-server":
+        return api_answers(settings)
     if component == "worker":
         ping = ["--app", CELERY_APP, "inspect", "ping", "--destination", f"celery@{socket.gethostname()}"]
         environment = container_environment(settings, "")
@@ -72,7 +75,7 @@ def main(arguments: list[str]) -> int:
         case ["install-dashboards"]:
             install_dashboards(settings)
             return 0
-        case ["healthy", component] if component in JOBS or component == "worker":
+        case ["healthy", component] if component in COMMANDS:
             return 0 if is_healthy(settings, component) else 1
         case [component] if component in COMMANDS:
             if component == "api-server":

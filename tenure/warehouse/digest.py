@@ -46,7 +46,7 @@ def mart_digests(settings: Settings) -> list[MartDigest]:
 
 def _digest(connection: psycopg.Connection[Any], name: str) -> MartDigest:
     statement = sql.SQL("select count(*), md5({}) from marts.{} as t").format(
-        sql.SQL(ROW_DIGEST),  # type: ignore[arg-type]
+        sql.SQL(ROW_DIGEST),
         sql.Identifier(name),
     )
     row = connection.execute(statement).fetchone()

@@ -8,7 +8,7 @@ from tenure.settings import Settings
 
 
 def prepare_warehouse(settings: Settings) -> None:
-    """Start the embedded server if it is ours to start; create roles, schemas, ledger and raw tables that are missing."""
+    """Start the embedded server if it is ours to start; create missing roles, schemas, ledger and raw tables."""
     start_database(settings)
     prepare_roles(settings)
     ensure_landing_tables(settings)

@@ -119,7 +119,7 @@ def _replace_whole(connection: Connection, names: dict[str, Any], force: bool) -
     digest = "select count(*) || ':' || {digest} from {schema}.{mart} as t"
     both = [
         connection.execute(
-            sql.SQL(digest).format(digest=sql.SQL(ROW_DIGEST), schema=sql.Identifier(schema), **names)  # type: ignore[arg-type]
+            sql.SQL(digest).format(digest=sql.SQL(ROW_DIGEST), schema=sql.Identifier(schema), **names)
         ).fetchone()
         for schema in ("build", "marts")
     ]
@@ -142,14 +142,15 @@ def _replace_partitions(connection: Connection, names: dict[str, Any], column: s
               on b.partition_value = m.partition_value
             where b.n is distinct from m.n or b.d is distinct from m.d
             """
-        ).format(column=column, digest=sql.SQL(ROW_DIGEST), **names)  # type: ignore[arg-type]
+        ).format(column=column, digest=sql.SQL(ROW_DIGEST), **names)
     )
     touched = connection.execute("select count(*) from changed_partition").fetchone()
     if touched is None or touched[0] == 0:
         return None
     # A NULL partition value joins nothing, so it is always "changed": `is not distinct from` replaces it too.
-    match = sql.SQL("exists (select 1 from changed_partition p where p.partition_value is not distinct from t.{column})")
-    where = match.format(column=column)
+    where = sql.SQL(
+        "exists (select 1 from changed_partition p where p.partition_value is not distinct from t.{column})"
+    ).format(column=column)
     connection.execute(sql.SQL("delete from marts.{mart} t where {where}").format(where=where, **names))
     return connection.execute(
         sql.SQL("insert into marts.{mart} select * from build.{mart} t where {where}").format(where=where, **names)
@@ -160,9 +161,7 @@ def _copy_comments(connection: Connection, name: str) -> None:
     """Give the published table the descriptions of the built one (`like` copies those of columns only)."""
     row = connection.execute("select obj_description(('build.' || quote_ident(%s))::regclass)", (name,)).fetchone()
     if row and row[0]:
-        connection.execute(
-            sql.SQL("comment on table marts.{} is {}").format(sql.Identifier(name), sql.Literal(row[0]))
-        )
+        connection.execute(sql.SQL("comment on table marts.{} is {}").format(sql.Identifier(name), sql.Literal(row[0])))
 
 
 def _remove_unknown(connection: Connection, wanted: set[str], changed: list[str]) -> None:

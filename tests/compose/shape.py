@@ -111,6 +111,7 @@ class PlainProcesses:
             ("/opt/tenure", str(ROOT)),
             ("/var/lib/tenure", str(self.home)),
             ("/tmp/celerybeat-schedule", str(self.home / "celerybeat-schedule")),  # noqa: S108
+            ("redis-cli ping", f"redis-cli -p {self.redis_port} ping"),
             ("find /tmp", f"find '{self.home}'"),
         ):
             text = text.replace(name, value)

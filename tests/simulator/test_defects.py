@@ -71,7 +71,7 @@ def test_a_clean_world_has_no_defects(worlds: tuple[Path, Path]) -> None:
 def test_landing_refuses_nothing_of_a_clean_world(worlds: tuple[Path, Path], warehouse: Settings) -> None:
     summary = land(warehouse, worlds[0])
     assert {result.status for result in summary.files} == {"landed"}
-    assert sum(result.rejected_count + result.duplicate_count for result in summary.files) == 0
+    assert sum(result.balance.rejected + result.balance.duplicate for result in summary.files) == 0
 
 
 def test_landing_judges_every_line_as_the_truth_does(worlds: tuple[Path, Path], warehouse: Settings) -> None:

@@ -62,8 +62,7 @@ class DashboardPage:
         quiet = 0
         while quiet < 4:
             waiting = [title for title, chart in self.charts().items() if not self._is_settled(chart)]
-            busy = bool(waiting) or self.page.locator(f".dashboard-content {BUSY.replace(', ', ', .dashboard-content ')}").count()
-            quiet = 0 if busy else quiet + 1
+            quiet = 0 if waiting else quiet + 1
             assert time.monotonic() < deadline, f"still loading: {waiting}"
             self.page.wait_for_timeout(250)
 

@@ -139,9 +139,7 @@ def test_filters_offer_columns_that_exist_and_reach_every_chart_they_should(
     assets: dict[str, dict[str, Any]],
 ) -> None:
     datasets, charts = by_uuid(assets, "datasets"), by_uuid(assets, "charts")
-    columns = {
-        uuid: {column["column_name"] for column in dataset["columns"]} for uuid, dataset in datasets.items()
-    }
+    columns = {uuid: {column["column_name"] for column in dataset["columns"]} for uuid, dataset in datasets.items()}
     for dashboard in of_kind(assets, "dashboards"):
         named = {}
         for item in filters(dashboard):
@@ -174,7 +172,7 @@ def test_datasets_read_only_marts_and_only_columns_they_have(
         tables = re.findall(r"\b(?:from|join)\s+([\w.]+)", text)
         local = set(re.findall(r"(?:with|,)\s+(\w+) as \(", text))
         assert {table for table in tables if table not in local} == {f"marts.{mart}" for mart in marts_of[name]}, name
-        aliases = dict((alias, mart) for mart, alias in re.findall(r"marts\.(\w+) as (\w+)", text))
+        aliases = {alias: mart for mart, alias in re.findall(r"marts\.(\w+) as (\w+)", text)}
         for alias, column in re.findall(r"\b([a-z])\.(\w+)", text):
             if alias in aliases:
                 assert column in mart_columns[aliases[alias]], f"{name}: {aliases[alias]}.{column}"

@@ -11,6 +11,21 @@ from tenure.dashboards.bundle import of_kind, read_assets
 from tests.superset.conftest import SupersetServer
 
 TABLES = {"databases": "dbs", "datasets": "tables", "charts": "slices", "dashboards": "dashboards"}
+COPY_OF_A_CHART = """
+insert into slices (uuid, slice_name, viz_type, datasource_id, datasource_type, datasource_name, params, perm,
+                    is_managed_externally)
+select gen_random_uuid(), %s, viz_type, datasource_id, datasource_type, datasource_name, params, perm, %s
+from slices where slice_name = 'Churn rate'
+"""
+PERMISSIONS_OF_EXECUTIVES = """
+select permission.name, view.name
+from ab_role as role
+join ab_permission_view_role as granted on granted.role_id = role.id
+join ab_permission_view as pair on pair.id = granted.permission_view_id
+join ab_permission as permission on permission.id = pair.permission_id
+join ab_view_menu as view on view.id = pair.view_menu_id
+where role.name = 'Executive'
+"""
 
 
 def installed_uuids(server: SupersetServer, kind: str) -> list[str]:
@@ -81,13 +96,7 @@ def test_installation_restores_edited_objects_removes_leftovers_and_keeps_what_p
         connection.execute("update slices set slice_name = 'Defaced' where slice_name = 'Closing base'")
         connection.execute("delete from slices where slice_name = 'ARPU'")
         for name, is_ours in (("Leftover of an older version", True), ("Somebody's own chart", False)):
-            connection.execute(
-                "insert into slices (uuid, slice_name, viz_type, datasource_id, datasource_type, datasource_name,"
-                " params, perm, is_managed_externally)"
-                " select gen_random_uuid(), %s, viz_type, datasource_id, datasource_type, datasource_name, params, perm, %s"
-                " from slices where slice_name = 'Churn rate'",
-                (name, is_ours),
-            )
+            connection.execute(COPY_OF_A_CHART, (name, is_ours))
     outcome = provision(settings, lambda line: None)
     assert outcome.is_changed and outcome.removed == 1
     for kind in TABLES:
@@ -118,11 +127,7 @@ def test_cached_answers_end_with_their_publication_and_not_before(superset_serve
 
 def test_the_executive_role_may_query_the_warehouse_and_is_no_administrator(superset_server: SupersetServer) -> None:
     with psycopg.connect(superset_server.settings.url("superset")) as connection:
-        rows = connection.execute(
-            "select p.name, v.name from ab_role r join ab_permission_view_role pr on pr.role_id = r.id"
-            " join ab_permission_view pv on pv.id = pr.permission_view_id join ab_permission p on p.id = pv.permission_id"
-            " join ab_view_menu v on v.id = pv.view_menu_id where r.name = 'Executive'"
-        ).fetchall()
+        rows = connection.execute(PERMISSIONS_OF_EXECUTIVES).fetchall()
     granted = {name for name, _ in rows}
     assert any(name == "database_access" and view.startswith("[Tenure warehouse]") for name, view in rows)
     assert "can_read" in granted

@@ -43,7 +43,7 @@ def wait_until(condition, seconds: float = 15.0) -> None:
 
 
 def test_starts_answers_stops_and_a_second_start_changes_nothing(server) -> None:
-    settings, embedded = server
+    _, embedded = server
     pid = embedded.postmaster_pid()
     assert embedded.start() is False
     assert embedded.postmaster_pid() == pid

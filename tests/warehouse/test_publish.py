@@ -35,7 +35,7 @@ def test_every_mart_says_its_grain_and_how_far_it_is_complete(built_warehouse) -
     assert revenue[2] < as_of, "the open month is not billed yet"
 
 
-def _published_sum(connection: psycopg.Connection[Any]) -> tuple[Any, ...]:
+def _published_sum(connection: psycopg.Connection[Any]) -> Any:
     return connection.execute(
         """
         select (select publication_id from marts.publication where is_current),

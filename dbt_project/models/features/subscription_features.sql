@@ -3,8 +3,9 @@ select
     subject.subscription_id,
     subject.as_of_date,
     subject.is_scoring,
-    subject.plan_type = 'prepaid'
-    and usage.days_since_last_activity > {{ var('silent_days_limit') }} as is_silent,
+    coalesce(
+        subject.plan_type = 'prepaid' and usage.days_since_last_activity > {{ var('silent_days_limit') }}, false
+    ) as is_silent,
     subject.customer_id,
     subject.region_id,
     subject.brand_name,
@@ -41,9 +42,13 @@ select
     holding.extra_offer_ids,
     billing.bill_1_amount as revenue_1_month_amount,
     billing.bill_1_amount + billing.bill_2_amount + billing.bill_3_amount as revenue_3_month_amount,
-    billing.bill_1_amount * 2 / nullif(billing.bill_2_amount + billing.bill_3_amount, 0) as revenue_trend_ratio,
-    billing.bill_1_amount * 3 / nullif(billing.bill_2_amount + billing.bill_3_amount + billing.bill_4_amount, 0)
-        as bill_shock_ratio,
+    cast(
+        billing.bill_1_amount * 2 / nullif(billing.bill_2_amount + billing.bill_3_amount, 0) as {{ dbt.type_float() }}
+    ) as revenue_trend_ratio,
+    cast(
+        billing.bill_1_amount * 3 / nullif(billing.bill_2_amount + billing.bill_3_amount + billing.bill_4_amount, 0)
+        as {{ dbt.type_float() }}
+    ) as bill_shock_ratio,
     billing.usage_charge_amount,
     billing.discount_amount,
     account.billed_to_date_amount + coalesce(billing.billed_in_history_amount, 0) as billed_to_date_amount,
@@ -51,10 +56,13 @@ select
         {%- for days in [7, 30, 90] %}
     cast(usage.{{ measure }}_{{ days }} as bigint) as {{ measure }}_{{ days }},
         {%- endfor %}
-    usage.{{ measure }}_30 * 2.0 / nullif(usage.{{ measure }}_90 - usage.{{ measure }}_30, 0) as {{ measure }}_trend_ratio,
+    cast(
+        usage.{{ measure }}_30 * 2.0 / nullif(usage.{{ measure }}_90 - usage.{{ measure }}_30, 0)
+        as {{ dbt.type_float() }}
+    ) as {{ measure }}_trend_ratio,
     {%- endfor %}
     cast(usage.roaming_event_count_30 as bigint) as roaming_event_count_30,
-    usage.off_net_share_30,
+    cast(usage.off_net_share_30 as {{ dbt.type_float() }}) as off_net_share_30,
     cast(usage.zero_use_day_count_30 as integer) as zero_use_day_count_30,
     usage.days_since_last_use,
     usage.days_since_last_activity,

@@ -31,11 +31,12 @@ anchor as (
         activity.activity_date as anchor_date,
         1 as is_activity
     from {{ ref('int_activity_day') }} as activity
-    where exists (
-        select 1
-        from prepaid_version
-        where prepaid_version.subscription_id = activity.subscription_id and prepaid_version.plan_type = 'prepaid'
-    )
+    where activity.is_activity_day
+        and exists (
+            select 1
+            from prepaid_version
+            where prepaid_version.subscription_id = activity.subscription_id and prepaid_version.plan_type = 'prepaid'
+        )
 
     union all
 
@@ -78,9 +79,7 @@ ordered as (
         anchor_date,
         {{ date_plus('anchor_date', var('inactive_churn_days')) }} as inactive_date,
         lead(anchor_date) over (partition by subscription_id order by anchor_date) as next_anchor_date,
-        min(case when is_activity = 1 then anchor_date end) over (
-            partition by subscription_id order by anchor_date rows between 1 following and unbounded following
-        ) as next_activity_date
+        lead(is_activity) over (partition by subscription_id order by anchor_date) as is_next_activity
     from anchor_day
 
 ),
@@ -90,10 +89,8 @@ silent as (
     select
         ordered.subscription_id,
         ordered.inactive_date,
-        ordered.next_activity_date,
-        row_number() over (
-            partition by ordered.subscription_id, ordered.next_activity_date order by ordered.inactive_date
-        ) as candidate_number
+        ordered.next_anchor_date,
+        ordered.is_next_activity
     from ordered
     cross join usage_window
     cross join {{ ref('int_as_of_date') }} as as_of
@@ -109,14 +106,43 @@ silent as (
         and ordered.inactive_date <= usage_window.complete_to_date
         and (lifetime.terminated_at is null or lifetime.terminated_at > {{ last_instant_of('ordered.inactive_date') }})
 
+),
+
+ended as (
+
+    select
+        silent.subscription_id,
+        silent.inactive_date,
+        case
+            when silent.is_next_activity = 1 then silent.next_anchor_date
+            else min(activity.activity_date)
+        end as reactivated_date
+    from silent
+    left join {{ ref('int_activity_day') }} as activity
+        on silent.subscription_id = activity.subscription_id
+            and silent.inactive_date < activity.activity_date
+            and activity.is_activity_day
+    group by silent.subscription_id, silent.inactive_date, silent.next_anchor_date, silent.is_next_activity
+
+),
+
+-- A subscription that moves between plans while it is silent leaves only once.
+first_of_silence as (
+
+    select
+        subscription_id,
+        reactivated_date,
+        min(inactive_date) as inactive_date
+    from ended
+    group by subscription_id, reactivated_date
+
 )
 
 select
     subscription_id,
     inactive_date,
     {{ last_instant_of('inactive_date') }} as inactive_at,
-    next_activity_date as reactivated_date,
-    {{ local_midnight('next_activity_date') }} as reactivated_at,
+    reactivated_date,
+    {{ local_midnight('reactivated_date') }} as reactivated_at,
     cast(row_number() over (partition by subscription_id order by inactive_date) as integer) as period_number
-from silent
-where candidate_number = 1
+from first_of_silence

@@ -2,11 +2,7 @@
 
 -- Use in the 7, 30 and 90 days up to each feature date. A window that reaches back beyond the delivered usage is null,
 -- for a sum over the part that was delivered would read as low use.
-{%- set measures = {
-    'voice_seconds': "case when daily.service_type = 'voice' then daily.duration_seconds else 0 end",
-    'data_bytes': "case when daily.service_type = 'data' then daily.volume_bytes else 0 end",
-    'sms_count': "case when daily.service_type = 'sms' then daily.event_count else 0 end",
-} %}
+{%- set measures = ['voice_seconds', 'data_bytes', 'sms_count'] %}
 with usage_window as (
 
     select
@@ -22,8 +18,6 @@ dates as (
 
     select
         dates.as_of_date,
-        {{ date_plus('dates.as_of_date', -7) }} as day_7,
-        {{ date_plus('dates.as_of_date', -30) }} as day_30,
         {{ date_plus('dates.as_of_date', -90) }} as day_90,
         usage_window.complete_from_date <= {{ date_plus('dates.as_of_date', -6) }} as has_7,
         usage_window.complete_from_date <= {{ date_plus('dates.as_of_date', -29) }} as has_30,
@@ -34,62 +28,45 @@ dates as (
 
 ),
 
-volumes as (
+-- Joined by equality of days: a join by range would compare every day with every feature date.
+window_days as (
 
     select
         dates.as_of_date,
-        daily.subscription_id,
-        {%- for name, expression in measures.items() %}
-            {%- for days in [7, 30, 90] %}
-        sum(case when daily.usage_date > dates.day_{{ days }} then {{ expression }} else 0 end) as {{ name }}_{{ days }},
-            {%- endfor %}
-        {%- endfor %}
-        sum(case when daily.usage_date > dates.day_30 and daily.roaming_type <> 'home' then daily.event_count else 0 end)
-            as roaming_event_count_30,
-        sum(
-            case
-                when daily.usage_date > dates.day_30 and daily.network_type = 'off_net' then daily.event_count else 0
-            end
-        ) as off_net_event_count_30,
-        sum(case when daily.usage_date > dates.day_30 then daily.event_count else 0 end) as event_count_30
-    from {{ ref('fct_usage_daily') }} as daily
-    inner join dates
-        on daily.usage_date > dates.day_90 and daily.usage_date <= dates.as_of_date
-    where daily.subscription_sk is not null
-    group by dates.as_of_date, daily.subscription_id
+        calendar.calendar_date,
+        calendar.calendar_date > {{ date_plus('dates.as_of_date', -7) }} as is_in_7,
+        calendar.calendar_date > {{ date_plus('dates.as_of_date', -30) }} as is_in_30
+    from dates
+    inner join {{ ref('dim_date') }} as calendar
+        on calendar.calendar_date > dates.day_90 and calendar.calendar_date <= dates.as_of_date
 
 ),
 
-days as (
+sums as (
 
     select
-        dates.as_of_date,
+        window_days.as_of_date,
         activity.subscription_id,
-        count(*) filter (where activity.is_usage_day and activity.activity_date > dates.day_30) as use_day_count_30,
-        max(case when activity.is_usage_day then activity.activity_date end) as last_use_date,
-        max(activity.activity_date) as last_activity_date
+        {%- for name in measures %}
+        sum(activity.{{ name }}) filter (where window_days.is_in_7) as {{ name }}_7,
+        sum(activity.{{ name }}) filter (where window_days.is_in_30) as {{ name }}_30,
+        sum(activity.{{ name }}) as {{ name }}_90,
+        {%- endfor %}
+        sum(activity.roaming_event_count) filter (where window_days.is_in_30) as roaming_event_count_30,
+        sum(activity.off_net_event_count) filter (where window_days.is_in_30) as off_net_event_count_30,
+        sum(activity.event_count) filter (where window_days.is_in_30) as event_count_30,
+        count(*) filter (where activity.is_usage_day and window_days.is_in_30) as use_day_count_30,
+        max(activity.activity_date) filter (where activity.is_usage_day) as last_use_date,
+        max(activity.activity_date) filter (where activity.is_activity_day) as last_activity_date,
+        sum(activity.topup_count) filter (where window_days.is_in_30) as topup_count_30,
+        sum(activity.topup_count) as topup_count_90,
+        sum(activity.topup_amount) filter (where window_days.is_in_30) as topup_amount_30,
+        sum(activity.topup_amount) as topup_amount_90,
+        max(activity.activity_date) filter (where activity.topup_count > 0) as last_topup_date
     from {{ ref('int_activity_day') }} as activity
-    inner join dates
-        on activity.activity_date > dates.day_90 and activity.activity_date <= dates.as_of_date
-    group by dates.as_of_date, activity.subscription_id
-
-),
-
-topups as (
-
-    select
-        dates.as_of_date,
-        topup.subscription_id,
-        count(*) filter (where topup.topup_date > dates.day_30) as topup_count_30,
-        count(*) as topup_count_90,
-        sum(case when topup.topup_date > dates.day_30 then topup.amount else 0 end) as topup_amount_30,
-        sum(topup.amount) as topup_amount_90,
-        max(topup.topup_date) as last_topup_date
-    from {{ ref('fct_topup') }} as topup
-    inner join dates
-        on topup.topup_date > dates.day_90 and topup.topup_date <= dates.as_of_date
-    where topup.subscription_sk is not null
-    group by dates.as_of_date, topup.subscription_id
+    inner join window_days
+        on activity.activity_date = window_days.calendar_date
+    group by window_days.as_of_date, activity.subscription_id
 
 )
 
@@ -98,34 +75,30 @@ select
     subject.subscription_id,
     {%- for name in measures %}
         {%- for days in [7, 30, 90] %}
-    case when dates.has_{{ days }} then coalesce(volumes.{{ name }}_{{ days }}, 0) end as {{ name }}_{{ days }},
+    case when dates.has_{{ days }} then coalesce(sums.{{ name }}_{{ days }}, 0) end as {{ name }}_{{ days }},
         {%- endfor %}
     {%- endfor %}
-    case when dates.has_30 then coalesce(volumes.roaming_event_count_30, 0) end as roaming_event_count_30,
+    case when dates.has_30 then coalesce(sums.roaming_event_count_30, 0) end as roaming_event_count_30,
     case
-        when dates.has_30 and volumes.event_count_30 > 0
-            then volumes.off_net_event_count_30 * 1.0 / volumes.event_count_30
+        when dates.has_30 and sums.event_count_30 > 0
+            then sums.off_net_event_count_30 * 1.0 / sums.event_count_30
     end as off_net_share_30,
     case
-        when dates.has_30 then least(30, subject.tenure_days + 1) - coalesce(days.use_day_count_30, 0)
+        when dates.has_30 then least(30, subject.tenure_days + 1) - coalesce(sums.use_day_count_30, 0)
     end as zero_use_day_count_30,
     least(
-        90, {{ dbt.datediff('coalesce(days.last_use_date, dates.day_90)', 'dates.as_of_date', 'day') }}
+        90, {{ dbt.datediff('coalesce(sums.last_use_date, dates.day_90)', 'dates.as_of_date', 'day') }}
     ) as days_since_last_use,
     least(
-        90, {{ dbt.datediff('coalesce(days.last_activity_date, dates.day_90)', 'dates.as_of_date', 'day') }}
+        90, {{ dbt.datediff('coalesce(sums.last_activity_date, dates.day_90)', 'dates.as_of_date', 'day') }}
     ) as days_since_last_activity,
-    case when dates.has_30 then coalesce(topups.topup_count_30, 0) end as topup_count_30,
-    case when dates.has_90 then coalesce(topups.topup_count_90, 0) end as topup_count_90,
-    case when dates.has_30 then coalesce(topups.topup_amount_30, 0) end as topup_amount_30,
-    case when dates.has_90 then coalesce(topups.topup_amount_90, 0) end as topup_amount_90,
-    {{ dbt.datediff('topups.last_topup_date', 'dates.as_of_date', 'day') }} as days_since_last_topup
+    case when dates.has_30 then coalesce(sums.topup_count_30, 0) end as topup_count_30,
+    case when dates.has_90 then coalesce(sums.topup_count_90, 0) end as topup_count_90,
+    case when dates.has_30 then coalesce(sums.topup_amount_30, 0) end as topup_amount_30,
+    case when dates.has_90 then coalesce(sums.topup_amount_90, 0) end as topup_amount_90,
+    {{ dbt.datediff('sums.last_topup_date', 'dates.as_of_date', 'day') }} as days_since_last_topup
 from {{ ref('int_feature_subject') }} as subject
 inner join dates
     on subject.as_of_date = dates.as_of_date
-left join volumes
-    on subject.as_of_date = volumes.as_of_date and subject.subscription_id = volumes.subscription_id
-left join days
-    on subject.as_of_date = days.as_of_date and subject.subscription_id = days.subscription_id
-left join topups
-    on subject.as_of_date = topups.as_of_date and subject.subscription_id = topups.subscription_id
+left join sums
+    on subject.as_of_date = sums.as_of_date and subject.subscription_id = sums.subscription_id

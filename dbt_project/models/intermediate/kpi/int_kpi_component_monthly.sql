@@ -29,7 +29,7 @@ with base as (
         case when capability.is_data_capable then movement.opening_count + movement.closing_count else 0 end / 2.0
             as mean_data_base_count,
         cast(0 as numeric) as service_revenue_amount,
-        cast(0 as numeric) as voice_minutes,
+        cast(0 as numeric) as voice_seconds,
         cast(0 as numeric) as data_mb
     from {{ ref('int_base_movement') }} as movement
     left join {{ ref('service_capability') }} as capability
@@ -51,7 +51,7 @@ revenue as (
         cast(0 as numeric) as {{ column }},
         {%- endfor %}
         net_amount as service_revenue_amount,
-        cast(0 as numeric) as voice_minutes,
+        cast(0 as numeric) as voice_seconds,
         cast(0 as numeric) as data_mb
     from {{ ref('revenue_monthly') }}
     where is_service_revenue
@@ -75,7 +75,7 @@ usage as (
         case
             when monthly.service_type = 'voice' and capability.is_voice_capable then monthly.duration_seconds
             else 0
-        end / 60.0 as voice_minutes,
+        end as voice_seconds,
         case
             when monthly.service_type = 'data' and capability.is_data_capable then monthly.volume_mb
             else 0
@@ -115,7 +115,7 @@ select
     case
         when months.is_revenue_delivered then sum(components.service_revenue_amount)
     end as service_revenue_amount,
-    case when months.is_usage_delivered then sum(coalesce(components.voice_minutes, 0)) end as voice_minutes,
+    case when months.is_usage_delivered then sum(coalesce(components.voice_seconds, 0)) / 60.0 end as voice_minutes,
     case when months.is_usage_delivered then sum(coalesce(components.data_mb, 0)) end as data_mb
 from components
 inner join {{ ref('int_month') }} as months

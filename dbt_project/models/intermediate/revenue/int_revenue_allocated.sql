@@ -37,6 +37,7 @@ completed as (
 )
 
 select
+    invoice_line_id,
     account_id,
     subscription_id,
     document_type,
@@ -53,6 +54,7 @@ where subscription_id is not null
 union all
 
 select
+    invoice_line_id,
     account_id,
     coalesce(subscription_id, 'unallocated') as subscription_id,
     document_type,

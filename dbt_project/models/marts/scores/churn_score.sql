@@ -6,4 +6,4 @@ select
     horizon_days,
     gap_days,
     model_run_id
-from {{ source('scores', 'churn_score') }}
+from {{ ref('stg_scores__churn_score') }}

@@ -27,7 +27,7 @@ reasons as (
         reason.as_of_date,
         reason.subscription_id,
         {{ dbt.listagg('reason.reason_text', "'; '", 'order by reason.reason_rank') }} as top_reasons
-    from {{ source('scores', 'churn_reason') }} as reason
+    from {{ ref('stg_scores__churn_reason') }} as reason
     inner join latest
         on reason.as_of_date = latest.as_of_date
     group by reason.as_of_date, reason.subscription_id

@@ -4,4 +4,4 @@ select
     value_tier,
     cluster_name,
     model_run_id
-from {{ source('scores', 'customer_segment') }}
+from {{ ref('stg_scores__customer_segment') }}

@@ -17,4 +17,4 @@ select
     parameters,
     model_sha256,
     is_champion
-from {{ source('scores', 'model_run') }}
+from {{ ref('stg_scores__model_run') }}

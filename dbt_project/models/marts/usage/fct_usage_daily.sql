@@ -1,40 +1,50 @@
 {{ config(pre_hook=large_memory()) }}
 
 -- Usage follows the subscription version that held the number at the instant of the event.
-with events as (
+with resolved as (
 
     select
-        *,
-        coalesce(currency_code, '') as event_currency_code
-    from {{ ref('stg_usage__usage_event') }}
-    where started_at < {{ as_of_end_at() }}
+        event.usage_date,
+        validity.subscription_sk,
+        event.service_type,
+        event.direction,
+        event.network_type,
+        event.roaming_type,
+        coalesce(event.currency_code, '') as currency_code,
+        count(*) as event_count,
+        {{ sum_whole('event.duration_seconds') }} as duration_seconds,
+        {{ sum_whole('event.volume_bytes') }} as volume_bytes,
+        sum(event.rated_amount) as rated_amount
+    from {{ ref('stg_usage__usage_event') }} as event
+    left join {{ ref('int_msisdn_validity') }} as validity
+        on event.msisdn_token = validity.msisdn_token
+            and event.started_at >= validity.valid_from_at
+            and event.started_at < validity.valid_to_at
+    where event.started_at < {{ as_of_end_at() }}
+    group by
+        event.usage_date,
+        validity.subscription_sk,
+        event.service_type,
+        event.direction,
+        event.network_type,
+        event.roaming_type,
+        coalesce(event.currency_code, '')
 
 )
 
 select
-    events.usage_date,
-    coalesce(validity.subscription_id, 'unknown') as subscription_id,
-    validity.subscription_sk,
-    events.service_type,
-    events.direction,
-    events.network_type,
-    events.roaming_type,
-    events.event_currency_code as currency_code,
-    count(*) as event_count,
-    {{ sum_whole('events.duration_seconds') }} as duration_seconds,
-    {{ sum_whole('events.volume_bytes') }} as volume_bytes,
-    sum(events.rated_amount) as rated_amount
-from events
-left join {{ ref('int_msisdn_validity') }} as validity
-    on events.msisdn_token = validity.msisdn_token
-        and events.started_at >= validity.valid_from_at
-        and events.started_at < validity.valid_to_at
-group by
-    events.usage_date,
-    validity.subscription_id,
-    validity.subscription_sk,
-    events.service_type,
-    events.direction,
-    events.network_type,
-    events.roaming_type,
-    events.event_currency_code
+    resolved.usage_date,
+    coalesce(version.subscription_id, 'unknown') as subscription_id,
+    resolved.subscription_sk,
+    resolved.service_type,
+    resolved.direction,
+    resolved.network_type,
+    resolved.roaming_type,
+    resolved.currency_code,
+    resolved.event_count,
+    resolved.duration_seconds,
+    resolved.volume_bytes,
+    resolved.rated_amount
+from resolved
+left join {{ ref('dim_subscription') }} as version
+    on resolved.subscription_sk = version.subscription_sk

@@ -1,0 +1,7 @@
+select
+    as_of_date,
+    subscription_id,
+    reason_rank,
+    reason_text,
+    model_run_id
+from {{ source('scores', 'churn_reason') }}

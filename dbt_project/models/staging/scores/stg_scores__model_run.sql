@@ -1,0 +1,20 @@
+select
+    model_run_id,
+    model_name,
+    as_of_date,
+    train_from_date,
+    train_to_date,
+    test_from_date,
+    test_to_date,
+    train_row_count,
+    test_row_count,
+    positive_rate,
+    auc,
+    top_decile_lift,
+    calibration_error,
+    feature_count,
+    feature_digest,
+    parameters,
+    model_sha256,
+    is_champion
+from {{ source('scores', 'model_run') }}

@@ -1,0 +1,78 @@
+"""Any mixture of good, bad, broken and repeated lines, against a slow oracle that reads the file line by line."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from decimal import Decimal
+from pathlib import Path
+
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from tenure.landing import land
+from tenure.settings import Settings
+from tests.conftest import empty_warehouse
+from tests.landing.deliveries import csv_text, path_of, query, topup
+
+AMOUNT = re.compile(r"-?\d{1,18}(\.\d{1,2}0*)?")
+
+_line = st.tuples(
+    st.integers(1, 12),
+    st.sampled_from(["10.00", "10.0", "-3.25", "0.1", "7", "1.005", "x", "", "NaN"]),
+    st.sampled_from(["CNY", "", "cny"]),
+    st.sampled_from(["app", "营业厅", 'a,"b"', ""]),
+)
+
+
+class Oracle:
+    """What must be in the table after each file, in plain Python."""
+
+    def __init__(self) -> None:
+        self.table: dict[str, tuple[Decimal, str, str]] = {}
+
+    def deliver(self, rows: list[dict[str, str]]) -> tuple[int, int, int]:
+        """Landed, rejected and duplicate rows of a file."""
+        landed = rejected = duplicate = 0
+        for row in rows:
+            good = AMOUNT.fullmatch(row["amount"]) and re.fullmatch("[A-Z]{3}", row["currency_code"])
+            content = (Decimal(row["amount"]), row["msisdn"], row["channel_type"]) if good else None
+            if content is None:
+                rejected += 1
+            elif row["topup_id"] not in self.table:
+                self.table[row["topup_id"]] = content
+                landed += 1
+            elif self.table[row["topup_id"]] == content:
+                duplicate += 1
+            else:
+                rejected += 1
+        return landed, rejected, duplicate
+
+
+@given(files=st.lists(st.lists(_line, min_size=1, max_size=15), min_size=1, max_size=3))
+@hypothesis_settings(
+    max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_files__land_as_the_oracle_says(warehouse: Settings, files: list[list[tuple[int, str, str, str]]]) -> None:
+    empty_warehouse(warehouse)
+    oracle = Oracle()
+    # Good rows keep a file below the share at which it is suspended.
+    filler = 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for day, lines in enumerate(files, start=10):
+            rows = [topup(n, amount=a, currency_code=c, channel_type=t) for n, a, c, t in lines]
+            rows += [topup(1000 + filler + n) for n in range(160)]
+            filler += 160
+            path_of(folder, "usage.topup", f"202601{day}").write_text(csv_text(rows))
+            expected = oracle.deliver(rows)
+            (item,) = [item for item in land(warehouse, folder).files if item.status != "unchanged"]
+            balance = item.balance
+            assert (balance.landed, balance.rejected, balance.duplicate) == expected
+            total = balance.totals["amount"]
+            assert total.file == total.landed + total.rejected + total.duplicate
+    found = query(warehouse, "select topup_id, amount, coalesce(channel_type, '') from raw_usage.topup")
+    assert {key: (amount, kind) for key, amount, kind in found} == {
+        key: (amount, kind) for key, (amount, _, kind) in oracle.table.items()
+    }

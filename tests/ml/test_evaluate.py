@@ -1,0 +1,69 @@
+"""The measures against figures worked out by hand, and the split that keeps months apart."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ml.evaluate import calibration_error, evaluate_churn, out_of_time_split, top_decile_lift
+from ml.params import load_params
+
+PARAMS = load_params()
+
+
+def test_top_decile_lift__counts_the_best_tenth() -> None:
+    left = np.array([1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0])
+    probability = np.linspace(1.0, 0.0, 20)
+    # 2 of the best 2 left, 4 of 20 left over all: 1.0 / 0.2.
+    assert top_decile_lift(left, probability) == pytest.approx(5.0)
+
+
+def test_top_decile_lift__of_ties_does_not_depend_on_row_order() -> None:
+    left = np.array([1] * 5 + [0] * 45)
+    assert top_decile_lift(left, np.full(50, 0.3)) == pytest.approx(1.0)
+    assert top_decile_lift(left[::-1], np.full(50, 0.3)) == pytest.approx(1.0)
+
+
+def test_calibration_error__is_the_mean_gap_of_the_bins() -> None:
+    left = np.array([0, 1] * 50)
+    assert calibration_error(left, np.full(100, 0.5)) == pytest.approx(0.0)
+    assert calibration_error(left, np.full(100, 0.8)) == pytest.approx(0.3)
+
+
+def _months(count: int, rows: int = 200) -> tuple[pd.Series, np.ndarray]:
+    dates = [day.date() for day in pd.date_range("2025-01-31", periods=count, freq="ME")]
+    as_of_date = pd.Series(np.repeat(dates, rows))
+    left = np.tile(np.array([1] * 20 + [0] * (rows - 20)), count)
+    return as_of_date, left
+
+
+def test_split__holds_out_the_newest_months_and_an_embargo() -> None:
+    as_of_date, left = _months(12)
+    split = out_of_time_split(as_of_date, left, PARAMS)
+    assert split is not None
+    assert split.test_dates == (dt.date(2025, 10, 31), dt.date(2025, 12, 31))
+    # The labels of September reach into November, so they were not known at the end of October.
+    assert split.train_dates == (dt.date(2025, 1, 31), dt.date(2025, 8, 31))
+    assert set(as_of_date.iloc[split.train]) == set(as_of_date[as_of_date <= dt.date(2025, 8, 31)])
+    assert not set(split.train) & set(split.test)
+
+
+def test_split__needs_months() -> None:
+    assert out_of_time_split(*_months(2), PARAMS) is None
+
+
+def test_evaluation__without_months_falls_back_to_folds_and_says_so() -> None:
+    from ml.churn import ChurnClassifier
+
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame(random.normal(size=(600, 2)), columns=["a", "b"])
+    left = (frame["a"] + random.normal(size=600) > 1.2).to_numpy().astype(int)
+    as_of_date = pd.Series(dt.date(2025, 1, 31), index=frame.index)
+    model = {"boosting": {"max_iter": 30}, "forest": {"n_estimators": 5}, "blend_folds": 2}
+    found = evaluate_churn(frame, left, as_of_date, PARAMS, lambda: ChurnClassifier(**model))
+    assert found.method == "cross_validation"
+    assert found.auc > 0.7
+    assert found.test_row_count == 600
