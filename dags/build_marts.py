@@ -19,9 +19,9 @@ def build_marts() -> None:
     """
     ### Build and test every model that needs no score
 
-    Starts for a business day when `crm`, `billing` and `usage` of that day have landed. dbt builds staging,
-    intermediate models, marts and the features of the churn model, each layer with its tests, in schemas that no
-    reader uses: a red task here leaves the published marts as they are.
+    Starts for a business day when `crm`, `billing` and `usage` of that day have landed. dbt builds seeds
+    and staging, then intermediate models, marts and the features of the churn model, all with their tests, in schemas
+    that no reader uses: a red task here leaves the published marts as they are.
 
     **When it is red** the log's last line names the model or the test; the SQL that ran is under
     `logs/dbt/` of TENURE_HOME. After the cause is mended, `tenure run --date D` does the day again.
@@ -29,11 +29,11 @@ def build_marts() -> None:
 
     @task(task_id="build_staging", task_display_name="Build and test staging", **ALONE)
     def build_staging() -> dict[str, int]:
-        return build_models("tag:base", "path:models/staging")
+        return build_models(["tag:base,path:seeds", "tag:base,path:models/staging"])
 
     @task(task_id="build_base_marts", task_display_name="Build and test base marts", **ALONE, outlets=[BUILT])
     def build_base_marts() -> dict[str, int]:
-        return build_models("tag:base")
+        return build_models(["tag:base"], exclude=["path:seeds", "path:models/staging"])
 
     chain(build_staging(), build_base_marts())
 

@@ -30,7 +30,7 @@ def publish_marts() -> None:
 
     @task(task_id="build_scored_marts", task_display_name="Build and test scored marts", **ALONE)
     def build_scored_marts() -> dict[str, int]:
-        return build_models("tag:scored")
+        return build_models(["tag:scored"])
 
     @task(task_id="publish_built_marts", task_display_name="Publish all marts", **ALONE, outlets=[PUBLISHED])
     def publish_all() -> None:

@@ -20,13 +20,15 @@ from tenure.settings import Settings
 
 Progress = Callable[[str], None]
 
-# What people can change in an installed object; `changed_on` is no help, Superset touches it for reasons of its own.
+# What people can change in an installed object. `changed_on` is no help, Superset touches it for reasons of its own;
+# so it does with the colours that a browser worked out and sent back.
 INSTALLED_STATE = """
 select md5(coalesce(string_agg(line, '|' order by line), '')) from (
   select md5(concat_ws('|', 'chart', uuid, slice_name, viz_type, params, query_context, description)) as line
     from slices where is_managed_externally
   union all
-  select md5(concat_ws('|', 'dashboard', uuid, dashboard_title, slug, position_json, json_metadata, css, published))
+  select md5(concat_ws('|', 'dashboard', uuid, dashboard_title, slug, position_json, css, published,
+    json_metadata::jsonb - array['color_scheme_domain', 'shared_label_colors', 'map_label_colors']))
     from dashboards where is_managed_externally
   union all
   select md5(concat_ws('|', 'dataset', t.uuid, t.table_name, t.schema, t.sql, t.main_dttm_col, t.description,

@@ -93,6 +93,7 @@ class EntityLoad:
         self.load_id = load_id
         self.balance = Balance(totals={name: ControlTotal() for name in sums})
         self.rejects: list[pl.DataFrame] = []
+        self.is_complete = False
         self._unreadable = dict.fromkeys(sums, 0)
         self._table = RawTable(loader, contract, load_id)
         self._stamp = (load_id, business_date, file_name, started_at)
@@ -133,6 +134,7 @@ class EntityLoad:
         Raises FileRefused when anything does not add up.
         """
         balance = self.balance
+        self.is_complete = True
         if rows is not None and rows != balance.rows:
             raise FileRefused(f"its manifest says {rows} rows, the file has {balance.rows}")
         for name, stated in totals.items():
@@ -144,6 +146,10 @@ class EntityLoad:
             total.rejected += difference
         balance.check()
 
+    def first_rejects(self, count: int) -> pl.DataFrame:
+        """The refused rows that come first in the file."""
+        return pl.concat(self.rejects).sort("line_number", maintain_order=True).head(count)
+
     def check_reject_share(self) -> None:
         """Raises FileRefused when too many rows were refused for the rest to be trusted."""
         balance, contract = self.balance, self.contract
@@ -151,7 +157,7 @@ class EntityLoad:
             return
         if balance.rejected <= contract.reject_allowance and balance.landed + balance.duplicate > 0:
             return
-        first = self.rejects[0].row(0, named=True)
+        first = self.first_rejects(1).row(0, named=True)
         where = f", column {first['column_name']}" if first["column_name"] else ""
         raise FileRefused(
             f"{balance.rejected} of {balance.rows} rows are refused, more than {contract.reject_threshold:.0%}; "

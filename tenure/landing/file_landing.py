@@ -105,7 +105,7 @@ class FileLanding:
         known = ledger.of_file(contract.entity, name)
         last = known[-1] if known else None
         sha256 = snapshot.sha256 if snapshot else None
-        load = next((load for load in loads if load.rejects), None)
+        load = next((load for load in loads if load.rejects and load.is_complete), None)
         # The rows of a suspended file are all refused with it.
         balance = Balance(rows=load.balance.rows, rejected=load.balance.rows) if load else Balance()
         entry = Entry(
@@ -120,8 +120,7 @@ class FileLanding:
             with self._loader.transaction():
                 ledger.write(load_id, entry)
                 if load:
-                    shown = [frame.head(MAX_REJECTS_OF_REFUSED_FILE) for frame in load.rejects[:1]]
-                    ledger.write_rejects(load_id, name, shown)
+                    ledger.write_rejects(load_id, name, [load.first_rejects(MAX_REJECTS_OF_REFUSED_FILE)])
             ledger.committed(load_id, entry)
         return FileResult(
             contract.source, contract.entity, name, "refused", message, entry.business_date, entry.version, balance

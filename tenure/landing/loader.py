@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import Any
 
 import adbc_driver_manager
-import adbc_driver_postgresql.dbapi
 import polars as pl
 import pyarrow as pa
+from adbc_driver_postgresql import dbapi
 
 from tenure.errors import TenureError
 from tenure.settings import Settings
@@ -30,7 +30,7 @@ class Loader:
     def __init__(self, settings: Settings) -> None:
         try:
             # The driver's own transaction handling cannot return to a savepoint, so begin and commit are ours.
-            self._connection = adbc_driver_postgresql.dbapi.connect(settings.url("loader"), autocommit=True)
+            self._connection = dbapi.connect(settings.url("loader"), autocommit=True)
         except adbc_driver_manager.Error as error:
             reason = str(error).strip().splitlines()[0]
             raise TenureError(

@@ -18,7 +18,9 @@ A value is the name of a column (rename), or one of `sql` (an expression of pola
 functions), `value` (fixed), `local_instant` (an expression for a date or a wall-clock time, taken in the operator's
 zone), `add_months` (`date` and `months`, both expressions) and `row_number: true` (the line in the file). An entry of
 `rows` may have `where`; `for_each: [a, b]`, which repeats it with `{item}` replaced; or `constant`, a list of rows that
-do not depend on the file. Rows are then checked against the contract like any others.
+do not depend on the file. `file` may have `last_line_end: false`, where a file need not end with a line end.
+`period`, the first and last day that the file covers, follows from the business date when left out. Rows are then
+checked against the contract like any others.
 """
 
 from __future__ import annotations

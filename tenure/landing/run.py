@@ -12,6 +12,7 @@ import polars as pl
 
 from tenure.contracts import Contract, load_contracts
 from tenure.errors import TenureError
+from tenure.landing.archive import Archive
 from tenure.landing.batches import Batch, Rows
 from tenure.landing.decoding import text_blocks
 from tenure.landing.delimited import read_csv
@@ -24,6 +25,7 @@ from tenure.landing.mapped_rows import apply, business_date_of, mapped_files
 from tenure.landing.mapping import FileMapping, load_mapping
 from tenure.landing.masking import safe_name
 from tenure.landing.results import FileRefused, FileResult, LandSummary
+from tenure.landing.schema import raw_identifier
 from tenure.landing.snapshot import Snapshot
 from tenure.landing.structured import read_jsonl, read_parquet
 from tenure.settings import Settings
@@ -59,9 +61,19 @@ def land(
             mine = [delivery for delivery in deliveries if delivery.source == name]
             with loader.source_lock(name):
                 landing = FileLanding(settings, loader, {name: Ledger(loader, name)})
-                for delivery in mine:
-                    summary.files += _land_delivery(landing, delivery, contracts)
+                results = [result for delivery in mine for result in _land_delivery(landing, delivery, contracts)]
+                summary.files += results
+                _look_after(settings, loader, contracts, results)
     return summary
+
+
+def _look_after(
+    settings: Settings, loader: Loader, contracts: Mapping[str, Contract], results: list[FileResult]
+) -> None:
+    # The models run right after, before the server would look at its new rows by itself.
+    for name in dict.fromkeys(f"{item.source}.{item.entity}" for item in results if item.balance.landed):
+        loader.execute(f"analyze {raw_identifier(contracts[name]).as_string()}")
+    Archive(settings).purge()
 
 
 def _land_delivery(landing: FileLanding, delivery: Delivery, contracts: Mapping[str, Contract]) -> list[FileResult]:
@@ -148,6 +160,7 @@ def _land_mapped(
         landing = FileLanding(settings, loader, {name: Ledger(loader, name) for name in sources})
         for path in paths:
             summary.files += _land_mapped_file(landing, path, mapping, source, up_to_date)
+        _look_after(settings, loader, load_contracts(settings.root), summary.files)
 
 
 def _land_mapped_file(

@@ -132,7 +132,7 @@ def _ensure_raw_table(connection: psycopg.Connection[Any], contract: Contract, e
         connection.execute(sql.SQL("create table {} ({})").format(table, sql.SQL(", ").join(definitions)))
         # Rows of one load lie together: a block range index finds them at next to no cost while loading.
         connection.execute(
-            sql.SQL("create index {} on {} using brin (_load_id)").format(
+            sql.SQL("create index {} on {} using brin (_load_id) with (autosummarize = on)").format(
                 sql.Identifier(f"{contract.entity}_load"), table
             )
         )

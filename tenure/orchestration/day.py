@@ -17,7 +17,7 @@ from tenure.orchestration.names import CHAIN_DAGS, DAG_IDS, LAND_DAGS
 from tenure.orchestration.processes import is_running, start_airflow, task_log
 from tenure.settings import Settings
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1.0
 DAY_SECONDS = 6 * 3600.0
 # Between the end of one DAG and the start of the next lies one turn of the scheduler, on a loaded machine a few
 # seconds; far beyond that the hand-over is lost and it is asked for by name.
@@ -129,7 +129,7 @@ def _create_backfill(watch: _Watch, dag_id: str) -> str:
             # A DAG has one backfill at a time, and Airflow looks only twice a minute whether one has ended.
             if refusal.status != HTTPStatus.CONFLICT or time.monotonic() > deadline:
                 raise
-            time.sleep(POLL_SECONDS * 4)
+            time.sleep(POLL_SECONDS * 2)
     for run in watch.client.runs(dag_id, watch.key):
         if run["run_type"] == "backfill":
             return str(run["dag_run_id"])

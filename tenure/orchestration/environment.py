@@ -114,7 +114,7 @@ def airflow_environment(settings: Settings, component: str = "") -> dict[str, st
         ("logging", "colored_console_log"): "False",
         # A busy machine answers late; a task that gives up after 5 s would only run again.
         ("workers", "execution_api_timeout"): "60",
-        ("scheduler", "scheduler_idle_sleep_time"): "0.1",
+        ("scheduler", "scheduler_idle_sleep_time"): "0.2",
         # A task whose process died with its scheduler is noticed within seconds of the restart, not after 5 minutes.
         ("scheduler", "orphaned_tasks_check_interval"): "15",
         ("scheduler", "task_instance_heartbeat_timeout"): "60",

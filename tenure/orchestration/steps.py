@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from tenure.orchestration.names import PARTITION_FORMAT
@@ -28,14 +29,16 @@ def land_source(source: str, partition_key: str) -> Counts:
     return {"files_landed": summary.landed, "rows_landed": summary.rows}
 
 
-def build_models(*selectors: str) -> Counts:
-    """Build and test the dbt models that match all of these selectors. Returns counts of nodes by kind.
+def build_models(select: Sequence[str], exclude: Sequence[str] = ()) -> Counts:
+    """Build and test the dbt models that any of `select` matches and none of `exclude` does (dbt's selectors).
 
-    Raises TenureError naming the first model or test that failed; its task is then red and nothing is published.
+    A test runs once all it looks at is built, here or in an earlier step. The task log has a line a node. Returns
+    counts of nodes by kind. Raises TenureError naming the first model or test that failed; nothing is published then.
     """
     from tenure.transform import run_dbt
 
-    run = run_dbt(get_settings(), ["build", "--select", ",".join(selectors), "--indirect-selection", "buildable"])
+    arguments = ["build", "--select", *select, "--indirect-selection", "buildable"]
+    run = run_dbt(get_settings(), [*arguments, "--exclude", *exclude] if exclude else arguments)
     counts: Counts = {}
     for node in run.nodes:
         kind = node.unique_id.partition(".")[0]

@@ -82,7 +82,7 @@ def make_bills(
     ):
         bill.add(charge, document, lines.account, every, offer, amount, month.first_day, month.end + ISSUED_AT_SECOND)
     lines.instalments_left = np.maximum(lines.instalments_left - billed, 0)
-    _account_charges(world, rng, bill, month)
+    _account_charges(world, rng, bill, month, fee)
     if earlier:
         _corrections(world, rng, behaviour, bill, month, earlier, prepaid)
     lines.bill_3, lines.bill_2 = lines.bill_2, lines.bill_1
@@ -112,8 +112,11 @@ def _joining_fees(world: World, month: Month, prepaid: Flags) -> Integers:
     return np.where(joins, 5_000, 0) + np.where(renumbered, 2_000, 0)
 
 
-def _account_charges(world: World, rng: np.random.Generator, bill: _Lines, month: Month) -> None:
-    """Charges of an account as a whole: family bundles, projects for firms, late fees after the last line left."""
+def _account_charges(world: World, rng: np.random.Generator, bill: _Lines, month: Month, fee: Integers) -> None:
+    """Charges of an account as a whole: family bundles, projects for firms, late fees after the last line left.
+
+    `fee` is what each line pays this month; accounts of lines that pay nothing may still owe for paper statements.
+    """
     lines, accounts = world.lines, world.accounts
     in_service = np.bincount(
         lines.account[(lines.terminated_at >= month.end) & (lines.activated_at < month.end)], minlength=len(accounts)
@@ -130,12 +133,15 @@ def _account_charges(world: World, rng: np.random.Generator, bill: _Lines, month
         > 0
     )
     late = left[rng.random(len(left)) < 0.15]
+    quiet = np.flatnonzero((in_service > 0) & (np.bincount(lines.account, weights=fee, minlength=len(accounts)) == 0))
+    printed = quiet[rng.random(len(quiet)) < 0.08]
     bundle = offer_position("X030")
     for charge, account, offer, amount in (
         ("recurring", bundled, bundle, np.full(len(bundled), int(world.fees[bundle]))),
         ("discount", bundled, bundle, np.full(len(bundled), -800)),
         ("ict_project", projects, -1, rng.integers(2_000, 30_001, len(projects)) * 100),
         ("one_off", late, -1, rng.integers(500, 3_001, len(late))),
+        ("one_off", printed, -1, np.full(len(printed), 500)),
     ):
         bill.add(
             charge,

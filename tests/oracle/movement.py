@@ -59,10 +59,10 @@ def _is_lost(operator: Operator, line: Line, last: date) -> bool:
 
 def stays(operator: Operator, usage: Usage) -> dict[str, list[Stay]]:
     """The stays of every line; each exit is counted once, so ending a line lost to silence is no exit."""
-    clock = operator.clock
+    clock, end = operator.clock, operator.end
     found: dict[str, list[Stay]] = {}
     for line in operator.lines.values():
-        if line.activated_at >= operator.end:
+        if line.activated_at >= end:
             continue
         joined, entry, mine = line.activated_at, "activation", []
         for lost, back in silences(operator, line, usage.active_days.get(line.line_id, set())):

@@ -54,14 +54,14 @@ def count_usage(operator: Operator) -> Usage:
     Customer-initiated is what the customer starts: calls and messages going out, data, a top-up. Value-added services
     renew themselves and incoming calls are somebody else's doing.
     """
-    holders, usage, clock = _holders(operator), Usage(), operator.clock
+    holders, usage, clock, end = _holders(operator), Usage(), operator.clock, operator.end
     for row in all_rows(operator.folder, "usage.usage_event"):
         at = datetime.fromisoformat(row["started_at"])
-        if at >= operator.end:
+        if at >= end:
             continue
         line_id, day = _holder(holders, row["msisdn"], at), clock.day(at)
         kind = (row["service_type"], row["direction"], row["network_type"], row["roaming_type"], row["currency_code"])
-        used = int(row["duration_seconds"] or 0), int(row["volume_bytes"] or 0), Decimal(str(row["rated_amount"] or 0))
+        used = int(row["duration_seconds"] or 0), int(row["volume_bytes"] or 0), Decimal(row["rated_amount"] or 0)
         usage.daily[day, line_id, *kind].add(*used)
         slice_then = (UNKNOWN,) * 4
         if line_id != UNKNOWN:
@@ -74,7 +74,7 @@ def count_usage(operator: Operator) -> Usage:
             usage.active_days[line_id].add(day)
     for row in all_rows(operator.folder, "usage.topup"):
         at = datetime.fromisoformat(row["topped_up_at"])
-        if at < operator.end:
+        if at < end:
             line_id, amount = _holder(holders, row["msisdn"], at), Decimal(row["amount"])
             usage.topups[row["topup_id"]] = (clock.day(at), line_id, amount)
             if amount > 0:

@@ -99,7 +99,7 @@ def test_those_who_leave_use_less_in_the_weeks_before(rows_of: Rows, events: pd.
         if row["reason_code"] in VOLUNTARY and row["subscription_id"] in lines:
             line, at = lines[row["subscription_id"]], pd.Timestamp(row["occurred_at"])
             if at - pd.Timestamp(line["activated_at"]) > pd.Timedelta(days=120) and at > pd.Timestamp(
-                "2025-12-01+08:00"
+                "2025-12-01T00:00:00+08:00"
             ):
                 left[line["msisdn"]] = at.tz_convert("Asia/Shanghai")
     own = events[(events["direction"] == "outgoing") & events["msisdn"].isin(left)]

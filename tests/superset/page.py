@@ -126,13 +126,6 @@ class DashboardPage:
         self.page.keyboard.press("Escape")
         self._apply()
 
-    def clear(self, filter_name: str) -> None:
-        """Remove every chosen value of a filter, apply, and wait for the charts."""
-        item = self.page.locator(".filter-item-wrapper", has=self.page.get_by_text(filter_name, exact=True)).first
-        item.locator(".ant-select").first.hover()
-        item.locator(".ant-select-clear").first.click()
-        self._apply()
-
     def _apply(self) -> None:
         button = self.page.locator("[data-test='filter-bar__apply-button']")
         with self.page.expect_response(lambda response: "/api/v1/chart/data" in response.url):
@@ -142,8 +135,7 @@ class DashboardPage:
     def use_theme(self, scheme: str) -> None:
         """Show the page as a person whose system is set to `light` or `dark` sees it."""
         self.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-        self.page.reload()
-        self.page.wait_for_selector(CHART)
+        self.page.wait_for_timeout(500)
         self.wait_until_drawn()
 
     def picture(self, path: Path) -> None:

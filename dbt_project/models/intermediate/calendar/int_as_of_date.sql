@@ -1,19 +1,10 @@
 -- The one word for "now": the last day that every daily entity ever delivered is complete to. The contracts say which
 -- entities are daily.
-{%- set daily = [] %}
-{%- if execute %}
-    {%- for source in graph.sources.values() %}
-        {%- set contract = (source.config.meta or source.meta or {}).get('contract', {}) %}
-        {%- if contract.get('cadence') == 'daily' %}
-            {%- do daily.append("'" ~ source.source_name ~ "." ~ source.name ~ "'") %}
-        {%- endif %}
-    {%- endfor %}
-{%- endif %}
 with complete as (
 
     select min(complete_to_date) as as_of_date
     from {{ ref('int_source_coverage') }}
-    where source_name || '.' || entity_name in ({{ (daily | sort or ["''"]) | join(', ') }})
+    where source_name || '.' || entity_name in ('{{ daily_entities() | join("', '") }}')
 
 )
 

@@ -23,10 +23,10 @@ with base as (
         cast(movement.opening_voluntary_churn_count as numeric) as opening_voluntary_churn_count,
         cast(movement.opening_involuntary_churn_count as numeric) as opening_involuntary_churn_count,
         cast(movement.opening_inactive_churn_count as numeric) as opening_inactive_churn_count,
-        (movement.opening_count + movement.closing_count) / 2.0 as mean_base_count,
-        case when capability.is_voice_capable then movement.opening_count + movement.closing_count else 0 end / 2.0
+        (movement.opening_count + movement.closing_count) * 0.5 as mean_base_count,
+        case when capability.is_voice_capable then movement.opening_count + movement.closing_count else 0 end * 0.5
             as mean_voice_base_count,
-        case when capability.is_data_capable then movement.opening_count + movement.closing_count else 0 end / 2.0
+        case when capability.is_data_capable then movement.opening_count + movement.closing_count else 0 end * 0.5
             as mean_data_base_count,
         cast(0 as numeric) as service_revenue_amount,
         cast(0 as numeric) as voice_seconds,
@@ -115,7 +115,9 @@ select
     case
         when months.is_revenue_delivered then sum(components.service_revenue_amount)
     end as service_revenue_amount,
-    case when months.is_usage_delivered then sum(coalesce(components.voice_seconds, 0)) / 60.0 end as voice_minutes,
+    case
+        when months.is_usage_delivered then round(sum(coalesce(components.voice_seconds, 0)) / 60.0, 6)
+    end as voice_minutes,
     case when months.is_usage_delivered then sum(coalesce(components.data_mb, 0)) end as data_mb
 from components
 inner join {{ ref('int_month') }} as months
