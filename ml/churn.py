@@ -204,7 +204,10 @@ def _columns(numeric_step: Any, numeric: int, codes: list[int]) -> ColumnTransfo
 def _fit(member: Any, encoded: FloatArray, left: npt.NDArray[np.int_], weight: FloatArray) -> Any:
     if isinstance(member, Pipeline):
         return member.fit(encoded, left, **{f"{member.steps[-1][0]}__sample_weight": weight})
-    return member.fit(encoded, left, sample_weight=weight)
+    # Histogram boosting cannot bin a column without any value, which a fold may have: a constant says as little.
+    is_empty = np.isnan(encoded).all(axis=0)
+    filled = np.where(is_empty, 0.0, encoded) if is_empty.any() else encoded
+    return member.fit(filled, left, sample_weight=weight)
 
 
 def _log_odds(member: Any, encoded: FloatArray) -> FloatArray:

@@ -17,6 +17,7 @@ FloatArray = npt.NDArray[np.float64]
 
 # More levels than this would exceed the 255 bins of histogram boosting; the rarest become "other".
 MAXIMUM_LEVELS = 120
+LARGEST = 1e30
 
 
 def as_frame(values: Any, names: Sequence[str] | None = None) -> pd.DataFrame:
@@ -43,11 +44,12 @@ def is_numeric(column: pd.Series) -> bool:
 
 
 def to_float(column: pd.Series) -> FloatArray:
-    """Numbers as float64; missing and infinite values as NaN."""
+    """Numbers as float64, missing and infinite values as NaN, absurdly large ones cut."""
     values = pd.to_numeric(column.astype(object).where(column.notna(), None), errors="raise")
     result: FloatArray = np.array(values.to_numpy(dtype="float64", na_value=np.nan))
     result[~np.isfinite(result)] = np.nan
-    return result
+    # Trees hold 32-bit numbers.
+    return np.clip(result, -LARGEST, LARGEST)
 
 
 class FrameEncoder(TransformerMixin, BaseEstimator):

@@ -85,15 +85,18 @@ def land(
 
 
 @app.command()
-def build(full_refresh: Annotated[bool, typer.Option("--full-refresh")] = False) -> None:
-    """Build, test and publish the marts from what has landed, with the scores that exist."""
-    from tenure.transform import run_dbt
+def build(
+    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="rebuild what dbt builds incrementally")] = False,
+) -> None:
+    """Build, score with the champion models, test and publish the marts from what has landed."""
+    from tenure.orchestration.steps import build_models
     from tenure.warehouse import prepare_warehouse, publish
 
     settings = get_settings()
     prepare_warehouse(settings)
-    run = run_dbt(settings, ["build", *(["--full-refresh"] if full_refresh else [])])
-    _say(f"built and checked: {run.count('success')} tables and views, {run.count('pass')} tests passed")
+    build_models(["tag:base"], full_refresh=full_refresh)
+    _models("score")
+    build_models(["tag:scored"], full_refresh=full_refresh)
     publication = publish(settings)
     _say(
         f"published version {publication.publication_id}, as of {publication.as_of_date}: "

@@ -84,8 +84,8 @@ def built_warehouse(test_base: Path) -> Iterator[BuiltWarehouse]:
     """A home of its own, so that tests of landing may empty theirs."""
     from ml import pipeline
     from tenure.landing import land
+    from tenure.orchestration.steps import build_models
     from tenure.simulator import simulate
-    from tenure.transform import run_dbt
 
     before = {name: value for name, value in os.environ.items() if name.startswith("TENURE_")}
     settings = _fresh_settings(test_base / "built")
@@ -95,10 +95,10 @@ def built_warehouse(test_base: Path) -> Iterator[BuiltWarehouse]:
         (settings.home / "operator").rename(settings.extracts_dir)
         prepare_warehouse(settings)
         land(settings, settings.extracts_dir)
-        run_dbt(settings, ["build", "--select", "tag:base"])
+        build_models(["tag:base"])
         pipeline.train_if_needed(settings)
         pipeline.score(settings)
-        run_dbt(settings, ["build", "--select", "tag:scored"])
+        build_models(["tag:scored"])
         publish(settings)
     finally:
         os.environ.update(before)

@@ -1,5 +1,9 @@
 -- closing = opening + activations + reactivations + win-backs + transfers in - churn - transfers out.
-select *
+select
+    month,
+    {{ slice_list() }},
+    opening_count,
+    closing_count
 from {{ ref('base_movement_monthly') }}
 where closing_count
     <> opening_count

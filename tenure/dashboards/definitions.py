@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,9 @@ FORMATS = {
     "minutes": ",.1f",
     "mb": ",.0f",
 }
+
+DOC_BLOCK = re.compile(r"\{%-?\s*docs\s+(\w+)\s*-?%\}(.*?)\{%-?\s*enddocs\s*-?%\}", re.DOTALL)
+DOC_REFERENCE = re.compile(r"\{\{\s*doc\(\s*['\"](?:\w+['\"]\s*,\s*['\"])?(\w+)['\"]\s*\)\s*\}\}")
 
 
 @dataclass(frozen=True)
@@ -77,12 +81,16 @@ def read_metrics(dbt_dir: Path) -> dict[str, Metric]:
 def read_marts(dbt_dir: Path) -> dict[str, Mart]:
     """Every model below models/marts by name, with its contract columns."""
     marts = {}
-    for _, entry in _entries(dbt_dir / "models" / "marts", "models"):
+    blocks = _doc_blocks(dbt_dir)
+    for path, entry in _entries(dbt_dir / "models" / "marts", "models"):
         columns = {
-            column["name"]: (str(column.get("data_type", "")), _one_line(column.get("description", "")))
+            column["name"]: (
+                str(column.get("data_type", "")),
+                _resolved(column.get("description", ""), blocks, path),
+            )
             for column in entry.get("columns", [])
         }
-        marts[entry["name"]] = Mart(entry["name"], _one_line(entry.get("description", "")), columns)
+        marts[entry["name"]] = Mart(entry["name"], _resolved(entry.get("description", ""), blocks, path), columns)
     return marts
 
 
@@ -95,6 +103,26 @@ def _entries(folder: Path, key: str) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 def _meta(entry: dict[str, Any]) -> dict[str, Any]:
     return {**entry.get("meta", {}), **entry.get("config", {}).get("meta", {})}
+
+
+def _doc_blocks(dbt_dir: Path) -> dict[str, str]:
+    """The texts that several descriptions share, by name."""
+    return {
+        name: text
+        for path in sorted(dbt_dir.rglob("*.md"))
+        for name, text in DOC_BLOCK.findall(path.read_text(encoding="utf-8"))
+    }
+
+
+def _resolved(description: str, blocks: dict[str, str], path: Path) -> str:
+    """The description with the text of each `{{ doc('name') }}` in its place."""
+
+    def text_of(reference: re.Match[str]) -> str:
+        if reference[1] not in blocks:
+            raise TenureError(f"{path} refers to the text {reference[1]!r}", hint="no {% docs %} block has that name")
+        return blocks[reference[1]]
+
+    return _one_line(DOC_REFERENCE.sub(text_of, description))
 
 
 def _one_line(text: str) -> str:

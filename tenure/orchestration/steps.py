@@ -29,7 +29,7 @@ def land_source(source: str, partition_key: str) -> Counts:
     return {"files_landed": summary.landed, "rows_landed": summary.rows}
 
 
-def build_models(select: Sequence[str], exclude: Sequence[str] = ()) -> Counts:
+def build_models(select: Sequence[str], exclude: Sequence[str] = (), full_refresh: bool = False) -> Counts:
     """Build and test the dbt models that any of `select` matches and none of `exclude` does (dbt's selectors).
 
     A test runs once all it looks at is built, here or in an earlier step. The task log has a line a node. Returns
@@ -38,7 +38,11 @@ def build_models(select: Sequence[str], exclude: Sequence[str] = ()) -> Counts:
     from tenure.transform import run_dbt
 
     arguments = ["build", "--select", *select, "--indirect-selection", "buildable"]
-    run = run_dbt(get_settings(), [*arguments, "--exclude", *exclude] if exclude else arguments)
+    if exclude:
+        arguments += ["--exclude", *exclude]
+    if full_refresh:
+        arguments.append("--full-refresh")
+    run = run_dbt(get_settings(), arguments)
     counts: Counts = {}
     for node in run.nodes:
         kind = node.unique_id.partition(".")[0]

@@ -214,3 +214,4 @@ def test_charts_and_dashboard_show_the_definitions_of_their_metrics() -> None:
     for name in ("closing_base", "churn_rate", "service_revenue", "arpu", "mou", "dou"):
         assert kpis[name].definition in text, name
     assert "{definitions}" not in text
+    assert not [path for path, content in bundle.items() if "{{" in content], "an unresolved reference of dbt"

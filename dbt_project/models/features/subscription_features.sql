@@ -28,7 +28,7 @@ select
     offer.monthly_fee_amount,
     holding.has_contract,
     cast(holding.contract_term_months as integer) as contract_term_months,
-    {{ dbt.datediff('subject.as_of_date', 'holding.contract_end_date', 'day') }} as contract_days_left,
+    {{ dbt.datediff('subject.as_of_date', 'holding.contract_end_date', 'day') }} as contract_days_left, -- noqa: LT05
     case
         when not holding.has_contract
             then {{ dbt.datediff('holding.last_contract_end_date', 'subject.as_of_date', 'day') }}
@@ -36,7 +36,7 @@ select
     cast(holding.addon_count as integer) as addon_count,
     cast(holding.bundle_count as integer) as bundle_count,
     {%- for line in ['mobile', 'broadband', 'iptv', 'iot', 'fixed'] %}
-    holding.has_{{ line }}_addon,
+        holding.has_{{ line }}_addon,
     {%- endfor %}
     holding.extra_fee_amount,
     holding.extra_offer_ids,
@@ -54,12 +54,12 @@ select
     account.billed_to_date_amount + coalesce(billing.billed_in_history_amount, 0) as billed_to_date_amount,
     {%- for measure in ['voice_seconds', 'data_bytes', 'sms_count'] %}
         {%- for days in [7, 30, 90] %}
-    cast(usage.{{ measure }}_{{ days }} as bigint) as {{ measure }}_{{ days }},
+            cast(usage.{{ measure }}_{{ days }} as bigint) as {{ measure }}_{{ days }},
         {%- endfor %}
-    cast(
-        usage.{{ measure }}_30 * 2.0 / nullif(usage.{{ measure }}_90 - usage.{{ measure }}_30, 0)
-        as {{ dbt.type_float() }}
-    ) as {{ measure }}_trend_ratio,
+        cast(
+            usage.{{ measure }}_30 * 2.0 / nullif(usage.{{ measure }}_90 - usage.{{ measure }}_30, 0)
+            as {{ dbt.type_float() }}
+        ) as {{ measure }}_trend_ratio,
     {%- endfor %}
     cast(usage.roaming_event_count_30 as bigint) as roaming_event_count_30,
     cast(usage.off_net_share_30 as {{ dbt.type_float() }}) as off_net_share_30,

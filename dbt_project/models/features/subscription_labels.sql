@@ -70,9 +70,9 @@ select
     is_horizon_complete,
     has_left_in_gap,
     {%- for kind in ['voluntary', 'inactive'] %}
-    case
-        when is_horizon_complete and not has_left_in_gap
-            then case when churn_type = '{{ kind }}' then 1 else 0 end
-    end as label_{{ kind }}_churn{% if not loop.last %},{% endif %}
+        case
+            when is_horizon_complete and not has_left_in_gap
+                then case when churn_type = '{{ kind }}' then 1 else 0 end
+        end as label_{{ kind }}_churn{% if not loop.last %},{% endif %}
     {%- endfor %}
 from judged

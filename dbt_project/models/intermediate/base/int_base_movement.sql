@@ -32,8 +32,8 @@ at_opening as (
         count(*) as opening_count,
         count(*) filter (where is_transferred) as transfer_out_count,
         {%- for kind in ['voluntary', 'involuntary', 'inactive'] %}
-        count(*) filter (where opening_churn_type = '{{ kind }}') as opening_{{ kind }}_churn_count
-        {%- if not loop.last %},{% endif %}
+            count(*) filter (where opening_churn_type = '{{ kind }}') as opening_{{ kind }}_churn_count
+            {%- if not loop.last %},{% endif %}
         {%- endfor %}
     from subscription_months
     where is_opening
@@ -53,10 +53,10 @@ at_closing as (
         sum(reactivation_count) as reactivation_count,
         sum(win_back_count) as win_back_count,
         {%- for kind in ['voluntary', 'involuntary', 'inactive'] %}
-        sum(
-            {{ kind }}_churn_count - case when opening_churn_type = '{{ kind }}' then 1 else 0 end
-        ) as joiner_{{ kind }}_churn_count
-        {%- if not loop.last %},{% endif %}
+            sum(
+                {{ kind }}_churn_count - case when opening_churn_type = '{{ kind }}' then 1 else 0 end
+            ) as joiner_{{ kind }}_churn_count
+            {%- if not loop.last %},{% endif %}
         {%- endfor %}
     from subscription_months
     group by month, coalesce(currency_code, ''), {{ slice_list(prefix='closing_') }}
@@ -70,10 +70,10 @@ combined as (
         currency_code,
         {{ slice_list() }},
         {%- for column in opening_counts %}
-        {{ column }},
+            {{ column }},
         {%- endfor %}
         {%- for column in closing_counts %}
-        0 as {{ column }}{% if not loop.last %},{% endif %}
+            0 as {{ column }}{% if not loop.last %},{% endif %}
         {%- endfor %}
     from at_opening
 
@@ -84,10 +84,10 @@ combined as (
         currency_code,
         {{ slice_list() }},
         {%- for column in opening_counts %}
-        0 as {{ column }},
+            0 as {{ column }},
         {%- endfor %}
         {%- for column in closing_counts %}
-        {{ column }}{% if not loop.last %},{% endif %}
+            {{ column }}{% if not loop.last %},{% endif %}
         {%- endfor %}
     from at_closing
 
@@ -98,7 +98,7 @@ select
     currency_code,
     {{ slice_list() }},
     {%- for column in opening_counts + closing_counts %}
-    cast(sum({{ column }}) as bigint) as {{ column }}{% if not loop.last %},{% endif %}
+        cast(sum({{ column }}) as bigint) as {{ column }}{% if not loop.last %},{% endif %}
     {%- endfor %}
 from combined
 group by month, currency_code, {{ slice_list() }}

@@ -7,8 +7,9 @@ with subscription_months as (
         months.is_revenue_delivered,
         movement.subscription_id,
         movement.closing_at,
-        {{ dbt.datediff('lifetime.activated_date', local_date("movement.closing_at - interval '1 microsecond'"), 'day') }}
-            as tenure_days,
+        {{ dbt.datediff(
+            'lifetime.activated_date', local_date("movement.closing_at - interval '1 microsecond'"), 'day'
+        ) }} as tenure_days, -- noqa: LT05
         account.currency_code
     from {{ ref('int_subscription_month') }} as movement
     inner join {{ ref('int_month') }} as months

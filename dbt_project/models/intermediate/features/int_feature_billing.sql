@@ -14,9 +14,9 @@ dates as (
     select
         dates.as_of_date,
         {%- for bill in bills %}
-        {{ date_plus('dates.as_of_date', -1 * bill, 'month') }} as bill_{{ bill }}_after_date,
-        first_bill.issued_date <= {{ date_plus('dates.as_of_date', 1 - bill, 'month') }} as has_bill_{{ bill }}
-        {%- if not loop.last %},{% endif %}
+            {{ date_plus('dates.as_of_date', -1 * bill, 'month') }} as bill_{{ bill }}_after_date,
+            first_bill.issued_date <= {{ date_plus('dates.as_of_date', 1 - bill, 'month') }} as has_bill_{{ bill }}
+            {%- if not loop.last %},{% endif %}
         {%- endfor %}
     from {{ ref('int_feature_date') }} as dates
     cross join first_bill
@@ -46,16 +46,16 @@ billed as (
         dates.as_of_date,
         charged.subscription_id,
         {%- for bill in bills %}
-        sum(
-            case
-                when charged.issued_date > dates.bill_{{ bill }}_after_date
-                    {%- if bill > 1 %}
-                    and charged.issued_date <= dates.bill_{{ bill - 1 }}_after_date
-                    {%- endif %}
-                    then charged.service_amount
-                else 0
-            end
-        ) as bill_{{ bill }}_amount,
+            sum(
+                case
+                    when charged.issued_date > dates.bill_{{ bill }}_after_date
+                        {%- if bill > 1 %}
+                            and charged.issued_date <= dates.bill_{{ bill - 1 }}_after_date
+                        {%- endif %}
+                        then charged.service_amount
+                    else 0
+                end
+            ) as bill_{{ bill }}_amount,
         {%- endfor %}
         sum(case when charged.issued_date > dates.bill_1_after_date then charged.usage_amount else 0 end)
             as usage_charge_amount,
@@ -85,7 +85,7 @@ select
     subject.as_of_date,
     subject.subscription_id,
     {%- for bill in bills %}
-    case when dates.has_bill_{{ bill }} then coalesce(billed.bill_{{ bill }}_amount, 0) end as bill_{{ bill }}_amount,
+        case when dates.has_bill_{{ bill }} then coalesce(billed.bill_{{ bill }}_amount, 0) end as bill_{{ bill }}_amount,
     {%- endfor %}
     case when dates.has_bill_1 then coalesce(billed.usage_charge_amount, 0) end as usage_charge_amount,
     case when dates.has_bill_1 then coalesce(billed.discount_amount, 0) end as discount_amount,

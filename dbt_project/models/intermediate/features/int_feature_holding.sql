@@ -65,7 +65,7 @@ extras as (
         count(*) filter (where offer_type = 'addon') as addon_count,
         count(*) filter (where offer_type = 'bundle') as bundle_count,
         {%- for line in ['mobile', 'broadband', 'iptv', 'iot', 'fixed'] %}
-        {{ dbt.bool_or("offer_type = 'addon' and service_line = '" ~ line ~ "'") }} as has_{{ line }}_addon,
+            {{ dbt.bool_or("offer_type = 'addon' and service_line = '" ~ line ~ "'") }} as has_{{ line }}_addon,
         {%- endfor %}
         sum(monthly_fee_amount) as extra_fee_amount,
         {{ dbt.listagg('offer_id', "'|'", 'order by offer_id') }} as extra_offer_ids
@@ -84,7 +84,7 @@ select
     coalesce(extras.addon_count, 0) as addon_count,
     coalesce(extras.bundle_count, 0) as bundle_count,
     {%- for line in ['mobile', 'broadband', 'iptv', 'iot', 'fixed'] %}
-    coalesce(extras.has_{{ line }}_addon, false) as has_{{ line }}_addon,
+        coalesce(extras.has_{{ line }}_addon, false) as has_{{ line }}_addon,
     {%- endfor %}
     coalesce(extras.extra_fee_amount, 0) as extra_fee_amount,
     coalesce(extras.extra_offer_ids, '') as extra_offer_ids

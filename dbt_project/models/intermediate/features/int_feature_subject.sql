@@ -29,7 +29,7 @@ select
     version.plan_type,
     version.predecessor_subscription_id is not null as is_returning_customer,
     lifetime.activated_date,
-    {{ dbt.datediff('lifetime.activated_date', 'present.as_of_date', 'day') }} as tenure_days,
+    {{ dbt.datediff('lifetime.activated_date', 'present.as_of_date', 'day') }} as tenure_days, -- noqa: LT05
     count(*) over (partition by present.as_of_date, version.customer_id) as owner_line_count,
     count(*) over (partition by present.as_of_date, version.account_id) as account_line_count
 from present

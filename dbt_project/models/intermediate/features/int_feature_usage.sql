@@ -48,9 +48,9 @@ sums as (
         window_days.as_of_date,
         activity.subscription_id,
         {%- for name in measures %}
-        sum(activity.{{ name }}) filter (where window_days.is_in_7) as {{ name }}_7,
-        sum(activity.{{ name }}) filter (where window_days.is_in_30) as {{ name }}_30,
-        sum(activity.{{ name }}) as {{ name }}_90,
+            sum(activity.{{ name }}) filter (where window_days.is_in_7) as {{ name }}_7,
+            sum(activity.{{ name }}) filter (where window_days.is_in_30) as {{ name }}_30,
+            sum(activity.{{ name }}) as {{ name }}_90,
         {%- endfor %}
         sum(activity.roaming_event_count) filter (where window_days.is_in_30) as roaming_event_count_30,
         sum(activity.off_net_event_count) filter (where window_days.is_in_30) as off_net_event_count_30,
@@ -75,7 +75,7 @@ select
     subject.subscription_id,
     {%- for name in measures %}
         {%- for days in [7, 30, 90] %}
-    case when dates.has_{{ days }} then coalesce(sums.{{ name }}_{{ days }}, 0) end as {{ name }}_{{ days }},
+            case when dates.has_{{ days }} then coalesce(sums.{{ name }}_{{ days }}, 0) end as {{ name }}_{{ days }},
         {%- endfor %}
     {%- endfor %}
     case when dates.has_30 then coalesce(sums.roaming_event_count_30, 0) end as roaming_event_count_30,
@@ -96,7 +96,7 @@ select
     case when dates.has_90 then coalesce(sums.topup_count_90, 0) end as topup_count_90,
     case when dates.has_30 then coalesce(sums.topup_amount_30, 0) end as topup_amount_30,
     case when dates.has_90 then coalesce(sums.topup_amount_90, 0) end as topup_amount_90,
-    {{ dbt.datediff('sums.last_topup_date', 'dates.as_of_date', 'day') }} as days_since_last_topup
+    {{ dbt.datediff('sums.last_topup_date', 'dates.as_of_date', 'day') }} as days_since_last_topup -- noqa: LT05
 from {{ ref('int_feature_subject') }} as subject
 inner join dates
     on subject.as_of_date = dates.as_of_date

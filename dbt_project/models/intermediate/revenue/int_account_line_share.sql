@@ -78,13 +78,14 @@ weighted as (
         served.weight,
         'equal_share' as allocation_method
     from served
-    where not exists (
-        select 1
-        from recurring
-        where recurring.account_id = served.account_id
-            and recurring.service_month = served.service_month
-            and recurring.currency_code = served.currency_code
-    )
+    where
+        not exists (
+            select 1
+            from recurring
+            where recurring.account_id = served.account_id
+                and recurring.service_month = served.service_month
+                and recurring.currency_code = served.currency_code
+        )
 
 )
 
@@ -98,7 +99,7 @@ select
     sum(weight) over (partition by account_id, service_month, currency_code) as total_weight,
     cast(
         row_number() over (
-            partition by account_id, service_month, currency_code order by weight desc, subscription_id
+            partition by account_id, service_month, currency_code order by weight desc, subscription_id asc
         ) as integer
     ) as share_rank
 from weighted

@@ -1,7 +1,8 @@
 {{ config(pre_hook=large_memory()) }}
 
 -- What happened on each subscription and day. A usage day is one on which the customer did something: called, sent or
--- used data; incoming legs and value-added services (often automatic fees) do not count, but a top-up does for activity.
+-- used data; incoming legs and value-added services (often automatic fees) do not count, but a top-up does for
+-- activity.
 with daily as (
 
     select

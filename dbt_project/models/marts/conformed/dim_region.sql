@@ -30,4 +30,9 @@ select
     cast(null as bigint) as population,
     cast(null as bigint) as households,
     cast(null as bigint) as firms
-where not exists (select 1 from ranked where region_id = 'unknown')
+where
+    not exists (
+        select 1
+        from ranked
+        where region_id = 'unknown'
+    )

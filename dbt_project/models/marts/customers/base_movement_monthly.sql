@@ -9,7 +9,7 @@ with movements as (
             'opening_inactive_churn_count', 'joiner_voluntary_churn_count', 'joiner_involuntary_churn_count',
             'joiner_inactive_churn_count'
         ] %}
-        cast(sum({{ column }}) as bigint) as {{ column }}{% if not loop.last %},{% endif %}
+            cast(sum({{ column }}) as bigint) as {{ column }}{% if not loop.last %},{% endif %}
         {%- endfor %}
     from {{ ref('int_base_movement') }}
     group by month, {{ slice_list() }}

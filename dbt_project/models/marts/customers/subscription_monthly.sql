@@ -76,7 +76,7 @@ select
     and described.churn_count = 0
     and not (
         {%- for column in slice_columns() %}
-        described.opening_{{ column }} = described.closing_{{ column }}{% if not loop.last %} and{% endif %}
+            described.opening_{{ column }} = described.closing_{{ column }}{% if not loop.last %} and{% endif %}
         {%- endfor %}
     ) as is_transferred,
     cast(described.activation_count as integer) as activation_count,

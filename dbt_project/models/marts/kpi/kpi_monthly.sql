@@ -10,21 +10,21 @@ with components as (
 measured as (
 
     {% for kpi in kpis %}
-    select
-        month,
-        {{ slice_list() }},
-        '{{ kpi.code }}' as kpi_code,
-        '{{ kpi.name }}' as kpi_name,
-        {% if kpi.is_money %}currency_code{% else %}''{% endif %} as currency_code,
-        '{{ kpi.unit }}' as unit,
-        is_month_closed,
-        is_open_month,
-        sum({{ kpi.numerator }}) as numerator,
-        {% if kpi.denominator %}sum({{ kpi.denominator }}){% else %}cast(null as numeric){% endif %} as denominator
-    from components
-    where ({{ kpi.numerator }}) is not null{% if kpi.is_money %} and currency_code <> ''{% endif %}
-    group by month, {{ slice_list() }}{% if kpi.is_money %}, currency_code{% endif %}, is_month_closed, is_open_month
-    {% if not loop.last %}union all{% endif %}
+        select
+            month,
+            {{ slice_list() }},
+            '{{ kpi.code }}' as kpi_code,
+            '{{ kpi.name }}' as kpi_name,
+            {% if kpi.is_money %}currency_code{% else %}''{% endif %} as currency_code, -- noqa: AL09
+            '{{ kpi.unit }}' as unit,
+            is_month_closed,
+            is_open_month,
+            sum({{ kpi.numerator }}) as numerator,
+            {% if kpi.denominator %}sum({{ kpi.denominator }}){% else %}cast(null as numeric){% endif %} as denominator
+        from components
+        where ({{ kpi.numerator }}) is not null{% if kpi.is_money %} and currency_code <> ''{% endif %}
+        group by month, {{ slice_list() }}{% if kpi.is_money %}, currency_code{% endif %}, is_month_closed, is_open_month
+        {% if not loop.last %}union all{% endif %}
     {% endfor %}
 
 ),
@@ -47,13 +47,13 @@ months as (
 slices as (
 
     {% for offset in [0, 1, 12] %}
-    select
-        {{ date_plus('month', offset, 'month') }} as month,
-        {{ slice_list() }},
-        kpi_code,
-        currency_code
-    from measured
-    {% if not loop.last %}union{% endif %}
+        select
+            {{ date_plus('month', offset, 'month') }} as month,
+            {{ slice_list() }},
+            kpi_code,
+            currency_code
+        from measured
+        {% if not loop.last %}union{% endif %}
     {% endfor %}
 
 )
@@ -77,9 +77,9 @@ from slices
 inner join months
     on slices.month = months.month and slices.kpi_code = months.kpi_code
 {%- for alias, offset in [('this_month', 0), ('last_month', 1), ('last_year', 12)] %}
-left join measured as {{ alias }}
-    on slices.month = {{ date_plus(alias ~ '.month', offset, 'month') }}
-        and {{ slice_equal('slices', alias) }}
-        and slices.kpi_code = {{ alias }}.kpi_code
-        and slices.currency_code = {{ alias }}.currency_code
+    left join measured as {{ alias }}
+        on slices.month = {{ date_plus(alias ~ '.month', offset, 'month') }}
+            and {{ slice_equal('slices', alias) }}
+            and slices.kpi_code = {{ alias }}.kpi_code
+            and slices.currency_code = {{ alias }}.currency_code
 {%- endfor %}

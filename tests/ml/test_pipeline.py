@@ -1,0 +1,200 @@
+"""Training and scoring on a built warehouse: every subscription once, the same result each time, bad files refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ml import pipeline
+from ml.errors import ModelFileError
+from tenure.db import connect
+from tenure.settings import Settings
+from tests.conftest import BuiltWarehouse
+
+SCORE_TABLES = ("churn_score", "churn_reason", "customer_segment", "model_run")
+
+
+def rows(settings: Settings, statement: str) -> list[tuple[Any, ...]]:
+    """What the scorer role reads."""
+    with connect("scorer", settings=settings) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def content(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:
+    """All score tables, in order."""
+    return {name: rows(settings, f"select t::text from scores.{name} t order by 1") for name in SCORE_TABLES}
+
+
+@pytest.fixture
+def built(built_warehouse: BuiltWarehouse) -> Iterator[Settings]:
+    yield built_warehouse.settings
+
+
+def test_every_subscription_on_the_network__has_one_score(built: Settings) -> None:
+    (differences,) = rows(
+        built,
+        """
+        select
+            (select count(*) from features.subscription_features where is_scoring),
+            (select count(*) from scores.churn_score),
+            (select count(*) from build.subscription_monthly m join scores.churn_score s using (subscription_id)
+             where m.is_closing and m.month = date_trunc('month', s.as_of_date)),
+            (select count(*) from scores.churn_score
+             where (churn_probability is null) <> (risk_band = 'not_enough_history')
+                or churn_probability not between 0 and 1)
+        """,
+    )
+    assert differences[0] > 300
+    assert differences[0] == differences[1] == differences[2]
+    assert differences[3] == 0
+
+
+def test_bands__follow_the_probability(built: Settings) -> None:
+    limits = dict(
+        (band, (low, high))
+        for band, low, high in rows(
+            built,
+            "select risk_band, min(churn_probability), max(churn_probability) from scores.churn_score"
+            " where churn_probability is not null group by 1",
+        )
+    )
+    assert "low" in limits
+    ordered = [limits[name] for name in ("low", "medium", "high") if name in limits]
+    assert all(below[1] < above[0] for below, above in zip(ordered, ordered[1:], strict=False))
+
+
+def test_new_subscriptions__have_not_enough_history(built: Settings) -> None:
+    assert rows(
+        built,
+        "select count(*) from features.subscription_features f join scores.churn_score s using (subscription_id)"
+        " where f.is_scoring and (f.tenure_days < 30) <> (s.risk_band = 'not_enough_history')",
+    ) == [(0,)]
+    assert rows(built, "select count(*) > 0 from scores.churn_score where risk_band = 'not_enough_history'") == [
+        (True,)
+    ]
+
+
+def test_reasons__are_words_about_those_at_risk_only(built: Settings) -> None:
+    found = rows(
+        built,
+        "select s.risk_band, r.reason_rank, r.reason_text from scores.churn_reason r"
+        " join scores.churn_score s using (as_of_date, subscription_id)",
+    )
+    assert found
+    assert {band for band, _, _ in found} <= {"high", "medium"}
+    assert {rank for _, rank, _ in found} <= {1, 2, 3}
+    assert not any("{" in text or "nan" in text for _, _, text in found)
+    false_claims = rows(
+        built,
+        "select r.reason_text, f.contract_days_left from scores.churn_reason r"
+        " join features.subscription_features f using (as_of_date, subscription_id)"
+        " where r.reason_text ~ '^Contract ends in' and"
+        " r.reason_text <> 'Contract ends in ' || f.contract_days_left || ' days'",
+    )
+    assert false_claims == []
+
+
+def test_model_run__says_how_it_was_tested_on_later_months(built: Settings) -> None:
+    (run,) = rows(
+        built,
+        "select train_to_date, test_from_date, test_to_date, auc, top_decile_lift, calibration_error, positive_rate,"
+        " model_sha256, parameters, train_row_count, test_row_count from scores.model_run"
+        " where model_name = 'churn' and is_champion",
+    )
+    train_to, test_from, test_to, auc, lift, gap, rate, sha256, parameters, train_rows, test_rows = run
+    assert train_to < test_from <= test_to
+    assert 0.55 <= auc < 0.99
+    assert lift > 1
+    assert gap < 0.05
+    assert 0 < rate < 0.2
+    assert len(sha256) == 64
+    assert json.loads(parameters)["evaluation"] == "out_of_time"
+    assert train_rows > 0 and test_rows > 0
+
+
+def test_customers__have_one_segment_and_the_best_tier_of_their_lines(built: Settings) -> None:
+    assert rows(
+        built,
+        """
+        with wanted as (
+            select customer_id, min(array_position(array['diamond', 'gold', 'silver', 'standard'], closing_value_tier)) p
+            from build.subscription_monthly
+            where is_closing and month = (select date_trunc('month', max(as_of_date)) from scores.customer_segment)
+            group by 1
+        )
+        select count(*) from wanted full join scores.customer_segment s using (customer_id)
+        where (array['diamond', 'gold', 'silver', 'standard'])[p] is distinct from s.value_tier
+           or s.cluster_name is null
+        """,
+    ) == [(0,)]
+    names = [name for (name,) in rows(built, "select distinct cluster_name from scores.customer_segment")]
+    assert len(names) >= 3
+
+
+def test_second_training_and_scoring__change_nothing(built: Settings) -> None:
+    before = content(built)
+    trained = pipeline.train_if_needed(built)
+    pipeline.score(built)
+    assert {result["status"] for result in trained.values()} == {"kept"}
+    assert content(built) == before
+
+
+def test_training_from_nothing__gives_the_same_run_and_scores(built: Settings) -> None:
+    before = content(built)
+    with connect("scorer", settings=built) as connection:
+        connection.execute(
+            "truncate scores.model_run, scores.churn_score, scores.churn_reason, scores.customer_segment"
+        )
+    for path in built.models_dir.iterdir():
+        path.unlink()
+    trained = pipeline.train_if_needed(built)
+    pipeline.score(built)
+    assert trained["churn"]["status"] == "trained"
+    assert content(built) == before
+
+
+def test_corrupt_model_file__is_refused_and_made_again(built: Settings) -> None:
+    before = content(built)
+    (run_id,) = rows(built, "select model_run_id from scores.model_run where model_name = 'churn' and is_champion")[0]
+    path = built.models_dir / f"{run_id}.skops"
+    good = path.read_bytes()
+    path.write_bytes(good[:-10] + b"0123456789")
+    with pytest.raises(ModelFileError, match="was changed"):
+        pipeline.score(built)
+    assert content(built) == before
+    assert pipeline.train_if_needed(built)["churn"]["status"] == "trained"
+    assert path.read_bytes() == good
+    assert content(built) == before
+
+
+def test_rows_after_as_of_date__change_nothing(built: Settings) -> None:
+    before = content(built)
+    columns = "subscription_id, as_of_date, is_scoring, tenure_days, customer_id"
+    try:
+        with connect("transformer", settings=built) as connection:
+            connection.execute(
+                f"insert into features.subscription_features ({columns}) select subscription_id,"
+                " (as_of_date + interval '20 days')::date, false, 9, customer_id"
+                " from features.subscription_features where is_scoring"
+            )
+        for path in built.models_dir.iterdir():
+            path.unlink()
+        pipeline.train_if_needed(built)
+        pipeline.score(built)
+        assert content(built) == before
+    finally:
+        with connect("transformer", settings=built) as connection:
+            connection.execute(
+                "delete from features.subscription_features where as_of_date >"
+                " (select max(as_of_date) from features.subscription_features where is_scoring)"
+            )
+
+
+def test_models__lists_every_run(built: Settings) -> None:
+    found = pipeline.models(built)
+    assert {run["model_name"] for run in found} == {"churn", "customer_segments"}
+    assert sum(run["is_champion"] for run in found) == 2
+    json.dumps(found)

@@ -1,0 +1,183 @@
+"""Data that cannot carry a model: refused with a reason, the last model kept, and the run goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ml import pipeline
+from ml.errors import FeatureContractError, LeakageError
+from ml.params import load_params
+from tenure.db import connect
+from tenure.errors import TenureError
+from tenure.settings import Settings
+
+FEATURES = """
+create table features.subscription_features as
+select 'S' || n as subscription_id, day::date as as_of_date, day = '2026-03-31' as is_scoring, 'C' || n as customer_id,
+       20 + n as tenure_days, (n * 37 %% 101)::numeric as monthly_charge, (n %% 3)::text as plan_name,
+       day::date - n %% 30 as last_visit_date
+from generate_series(1, %(rows)s) n, unnest(array['2026-01-31', '2026-03-31']::timestamp[]) day
+"""
+LABELS = """
+create table features.subscription_labels as
+select subscription_id, as_of_date, case when is_scoring then null else {} end as label_voluntary_churn,
+       case when is_scoring then null else 0 end as label_inactive_churn
+from features.subscription_features
+"""
+MONTHLY = """
+create table build.subscription_monthly as
+select subscription_id, customer_id, '2026-03-01'::date as month, true as is_closing, true as is_open_month,
+       'silver' as closing_value_tier, 'prepaid' as closing_plan_type, 'prepaid' as opening_plan_type,
+       1.0 as service_revenue_amount, 1 as voice_seconds, 1 as data_bytes, 1 as sms_count, 10 as tenure_days
+from features.subscription_features where is_scoring
+"""
+SIGNAL = "case when monthly_charge > 60 and substr(subscription_id, 2)::integer % 2 = 0 then 1 else 0 end"
+TABLES = ("features.subscription_labels", "features.subscription_features", "build.subscription_monthly")
+
+
+class Small:
+    """A warehouse whose feature tables are made by hand."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def drop(self) -> None:
+        with connect("transformer", settings=self.settings) as connection:
+            for name in TABLES:
+                connection.execute(f"drop table if exists {name} cascade")
+
+    def make(self, rows: int = 600, label: str = SIGNAL) -> None:
+        self.drop()
+        with connect("transformer", settings=self.settings) as connection:
+            connection.execute(FEATURES, {"rows": rows})
+            connection.execute(LABELS.format(label))
+            connection.execute(MONTHLY)
+
+    def change(self, statement: str) -> None:
+        with connect("transformer", settings=self.settings) as connection:
+            connection.execute(statement)
+
+    def bands(self) -> dict[str, int]:
+        with connect("scorer", settings=self.settings) as connection:
+            return dict(connection.execute("select risk_band, count(*) from scores.churn_score group by 1").fetchall())
+
+    def run_count(self) -> int:
+        with connect("scorer", settings=self.settings) as connection:
+            return connection.execute("select count(*) from scores.model_run where model_name = 'churn'").fetchone()[0]
+
+
+@pytest.fixture
+def small(warehouse: Settings) -> Iterator[Small]:
+    made = Small(warehouse)
+    yield made
+    made.drop()
+
+
+@pytest.mark.parametrize(
+    ("label", "rows", "reason"),
+    [
+        ("0", 600, "one class only: no one left"),
+        ("1", 600, "one class only: everyone left"),
+        ("null::integer", 600, "no month has complete labels"),
+        ("case when monthly_charge > 99 then 1 else 0 end", 600, "leavers in 591 rows are too few"),
+        (SIGNAL, 200, "191 labelled rows are too few"),
+    ],
+)
+def test_labels_that_teach_nothing__refuse_training_and_scores_say_so(
+    small: Small, label: str, rows: int, reason: str
+) -> None:
+    small.make(rows, label)
+    result = pipeline.train_if_needed(small.settings)["churn"]
+    assert result["status"] == "refused"
+    assert reason in result["reason"]
+    assert result["model_run_id"] is None
+    scored = pipeline.score(small.settings)
+    assert scored["model_run_id"] is None
+    assert small.bands() == {"not_enough_history": rows}
+
+
+def test_refused_training__keeps_the_last_good_model(small: Small) -> None:
+    small.make()
+    good = pipeline.train_if_needed(small.settings)["churn"]
+    assert good["status"] == "trained"
+    small.make(label="0")
+    small.change("update features.subscription_features set as_of_date = as_of_date + 31")
+    small.change("update features.subscription_labels set as_of_date = as_of_date + 31")
+    refused = pipeline.train_if_needed(small.settings)["churn"]
+    assert refused["status"] == "refused"
+    assert refused["model_run_id"] == good["model_run_id"]
+    assert pipeline.score(small.settings)["model_run_id"] == good["model_run_id"]
+    assert sum(small.bands().values()) == 600
+    assert small.run_count() == 1
+
+
+def test_planted_leak__stops_training(small: Small) -> None:
+    small.make()
+    small.change("alter table features.subscription_features add column support_code integer")
+    small.change(
+        "update features.subscription_features f set support_code = l.label_voluntary_churn"
+        " from features.subscription_labels l"
+        " where (l.subscription_id, l.as_of_date) = (f.subscription_id, f.as_of_date)"
+    )
+    with pytest.raises(LeakageError, match="'support_code'"):
+        pipeline.train_if_needed(small.settings)
+    assert small.run_count() == 0
+
+
+def test_date_of_the_future__stops_training(small: Small) -> None:
+    small.make()
+    small.change(
+        "update features.subscription_features set last_visit_date = '2026-02-11' where subscription_id = 'S77'"
+    )
+    with pytest.raises(LeakageError, match=r"'last_visit_date'.*2026-02-11"):
+        pipeline.train_if_needed(small.settings)
+
+
+def test_column_the_model_misses__is_named_and_nothing_is_written(small: Small) -> None:
+    small.make()
+    pipeline.train_if_needed(small.settings)
+    small.change("alter table features.subscription_features drop column monthly_charge")
+    with pytest.raises(FeatureContractError, match="'monthly_charge' is missing"):
+        pipeline.score(small.settings)
+    assert small.bands() == {}
+
+
+def test_column_of_another_kind__is_named(small: Small) -> None:
+    small.make()
+    pipeline.train_if_needed(small.settings)
+    small.change(
+        "alter table features.subscription_features alter column monthly_charge type text using 'a' || monthly_charge"
+    )
+    with pytest.raises(FeatureContractError, match="'monthly_charge' was numeric"):
+        pipeline.score(small.settings)
+
+
+def test_column_and_category_unknown_to_the_model__are_counted(small: Small) -> None:
+    small.make()
+    pipeline.train_if_needed(small.settings)
+    small.change("alter table features.subscription_features add column shoe_size integer default 42")
+    small.change("update features.subscription_features set plan_name = 'brand new' where subscription_id = 'S30'")
+    small.change("update features.subscription_features set monthly_charge = 'Infinity' where subscription_id = 'S31'")
+    result = pipeline.score(small.settings)
+    assert result["unknown_columns"] == ["last_visit_date", "shoe_size"]
+    assert result["unseen_values"] == {"plan_name": 1}
+    assert sum(small.bands().values()) == 600
+
+
+def test_new_parameters__make_a_new_run_and_one_champion(small: Small) -> None:
+    small.make()
+    params = load_params()
+    first = pipeline.train_if_needed(small.settings, params)["churn"]
+    changed = params.model_copy(update={"seed": params.seed + 1})
+    second = pipeline.train_if_needed(small.settings, changed)["churn"]
+    assert first["model_run_id"] != second["model_run_id"]
+    champions = [run for run in pipeline.models(small.settings) if run["is_champion"] and run["model_name"] == "churn"]
+    assert [run["model_run_id"] for run in champions] == [second["model_run_id"]]
+
+
+def test_nothing_built__is_said(small: Small) -> None:
+    small.drop()
+    with pytest.raises(TenureError, match=r"subscription_features is missing .*tenure build"):
+        pipeline.train_if_needed(small.settings)
