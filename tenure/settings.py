@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     airflow_port: Port | None = None
     superset_port: Port | None = None
     dbt_threads: int = Field(default=2, ge=1, le=64)
-    demo_subscriptions: int = Field(default=4000, ge=50)
+    demo_subscriptions: int = Field(default=2500, ge=50)
     demo_months: int = Field(default=15, ge=12)
     demo_days: int = Field(default=10, ge=1, le=27)
     demo_seed: int = 7
