@@ -40,7 +40,8 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
     categorical and missing values, or a two-dimensional array; infinite numbers count as missing.
 
     Parameters: `boosting`, `forest`, `spline` (settings of the members), `full_evidence_count` (with fewer leavers than
-    this the members are kept simpler in proportion), `blend_folds`, `rare_level_count`, `random_state`, `threads`; `blend` (four numbers: three weights and an intercept) skips the out-of-fold step.
+    this the members are kept simpler in proportion), `blend_folds`, `rare_level_count`, `random_state`, `threads`;
+    `blend` (four numbers: three weights and an intercept) skips the out-of-fold step.
     Attributes after fit: `classes_`, `encoder_`, `members_`, `blend_`, `feature_names_in_`, `n_features_in_`.
     """
 

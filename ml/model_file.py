@@ -87,10 +87,10 @@ def model_bytes(model: Any) -> bytes:
     renamed: dict[str, str] = {}
     _renumber(schema, {}, renamed, [0])
     target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=2) as archive:
         for old, new in sorted(renamed.items(), key=lambda item: item[1]):
             archive.writestr(zipfile.ZipInfo(new), source.read(old), zipfile.ZIP_DEFLATED)
-        archive.writestr(zipfile.ZipInfo(SCHEMA), json.dumps(schema, indent=0), zipfile.ZIP_DEFLATED)
+        archive.writestr(zipfile.ZipInfo(SCHEMA), json.dumps(schema), zipfile.ZIP_DEFLATED)
     return target.getvalue()
 
 

@@ -108,14 +108,17 @@ def _publish_mart(connection: Connection, mart: Mart) -> int | None:
         connection.execute(sql.SQL("drop table if exists marts.{mart} cascade").format(**names))
         connection.execute(sql.SQL("create table marts.{mart} (like build.{mart} including all)").format(**names))
         _copy_comments(connection, mart.name)
+        return _insert_whole(connection, names)
     if mart.partition_column is None:
-        written = _replace_whole(connection, names, force=is_new)
-    else:
-        written = _replace_partitions(connection, names, sql.Identifier(mart.partition_column))
-    return 0 if is_new and written is None else written
+        return _replace_whole(connection, names)
+    return _replace_partitions(connection, names, sql.Identifier(mart.partition_column))
 
 
-def _replace_whole(connection: Connection, names: dict[str, Any], force: bool) -> int | None:
+def _insert_whole(connection: Connection, names: dict[str, Any]) -> int:
+    return connection.execute(sql.SQL("insert into marts.{mart} select * from build.{mart}").format(**names)).rowcount
+
+
+def _replace_whole(connection: Connection, names: dict[str, Any]) -> int | None:
     digest = "select count(*) || ':' || {digest} from {schema}.{mart} as t"
     both = [
         connection.execute(
@@ -123,10 +126,10 @@ def _replace_whole(connection: Connection, names: dict[str, Any], force: bool) -
         ).fetchone()
         for schema in ("build", "marts")
     ]
-    if both[0] == both[1] and not force:
+    if both[0] == both[1]:
         return None
     connection.execute(sql.SQL("delete from marts.{mart}").format(**names))
-    return connection.execute(sql.SQL("insert into marts.{mart} select * from build.{mart}").format(**names)).rowcount
+    return _insert_whole(connection, names)
 
 
 def _replace_partitions(connection: Connection, names: dict[str, Any], column: sql.Identifier) -> int | None:

@@ -70,7 +70,7 @@ def test_names_of_honest_features__pass(name: str) -> None:
 def test_noisy_copy_of_the_label__is_refused_by_its_strength() -> None:
     frame, left = churn_set("wa_churn")
     noise = np.random.default_rng(0).normal(scale=0.2, size=len(left))
-    with pytest.raises(LeakageError, match="'balance_code'.*alone it ranks leavers almost perfectly"):
+    with pytest.raises(LeakageError, match=r"'balance_code'.*alone it ranks leavers almost perfectly"):
         guard_features(frame.assign(balance_code=left + noise), left, PARAMS)
 
 

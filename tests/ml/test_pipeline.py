@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -53,17 +54,17 @@ def test_every_subscription_on_the_network__has_one_score(built: Settings) -> No
 
 
 def test_bands__follow_the_probability(built: Settings) -> None:
-    limits = dict(
-        (band, (low, high))
+    limits = {
+        band: (low, high)
         for band, low, high in rows(
             built,
             "select risk_band, min(churn_probability), max(churn_probability) from scores.churn_score"
             " where churn_probability is not null group by 1",
         )
-    )
+    }
     assert "low" in limits
     ordered = [limits[name] for name in ("low", "medium", "high") if name in limits]
-    assert all(below[1] < above[0] for below, above in zip(ordered, ordered[1:], strict=False))
+    assert all(below[1] < above[0] for below, above in pairwise(ordered))
 
 
 def test_new_subscriptions__have_not_enough_history(built: Settings) -> None:
@@ -120,7 +121,8 @@ def test_customers__have_one_segment_and_the_best_tier_of_their_lines(built: Set
         built,
         """
         with wanted as (
-            select customer_id, min(array_position(array['diamond', 'gold', 'silver', 'standard'], closing_value_tier)) p
+            select customer_id,
+                   min(array_position(array['diamond', 'gold', 'silver', 'standard'], closing_value_tier)) as p
             from build.subscription_monthly
             where is_closing and month = (select date_trunc('month', max(as_of_date)) from scores.customer_segment)
             group by 1
