@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 from tenure.errors import TenureError
-from tenure.services import Service
+from tenure.ports import ReservedPorts
+from tenure.services import Service, running_pid
 from tenure.settings import Settings
 
 ADMIN = "admin"
+WEB = "superset-web"
 HOME_PATH = "/superset/dashboard/executive-overview/"
 # What a process needs of the caller's environment. The rest (PYTHONPATH, AIRFLOW_*, ...) must not leak in.
 INHERITED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TZ")
@@ -63,11 +66,15 @@ def login(settings: Settings) -> tuple[str, str, str]:
 
 
 def superset_services(settings: Settings) -> list[Service]:
-    """The processes that serve the dashboards on this machine: one web server."""
-    health = base_url(settings) + "/health"
+    """The processes that serve the dashboards on this machine: one web server.
+
+    While it does not run, its port is looked at: one that somebody else took in the meantime is replaced.
+    """
+    if settings.superset_port is None and running_pid(settings, WEB) is None:
+        ReservedPorts(settings.home / "ports.json").replace_if_busy("superset")
     return [
         Service(
-            name="superset-web",
+            name=WEB,
             # `python -m`, because a script's first line cannot name an interpreter in a folder with a space.
             # One worker with threads: a worker costs about 300 MB and 5 s of start, and the queries wait for Postgres.
             argv=[
@@ -80,17 +87,23 @@ def superset_services(settings: Settings) -> list[Service]:
             ],
             env=superset_environment(settings),
             log_path=settings.logs_dir / "superset-web.log",
-            ready=lambda: answers(health),
+            ready=lambda: is_serving(settings),
             cwd=working_dir(settings),
             ready_seconds=180.0,
         )
     ]  # fmt: skip
 
 
-def answers(url: str, seconds: float = 2.0) -> bool:
-    """Whether the address answers with status 200 within this time."""
+def is_serving(settings: Settings, seconds: float = 5.0) -> bool:
+    """Whether our own Superset answers on its port; another checkout's on the same port does not count."""
     try:
-        with urllib.request.urlopen(url, timeout=seconds) as response:  # noqa: S310 (our own http address)
-            return bool(response.status == 200)
+        with urllib.request.urlopen(base_url(settings) + "/login/", timeout=seconds) as response:  # noqa: S310 (http)
+            cookies = response.headers.get_all("Set-Cookie") or []
     except (urllib.error.URLError, OSError):
         return False
+    return any(cookie.startswith(f"{cookie_name(settings)}=") for cookie in cookies)
+
+
+def cookie_name(settings: Settings) -> str:
+    """The session cookie of this installation, as superset_config.py names it."""
+    return "tenure_" + hashlib.sha256(settings.secret("superset_secret_key").encode()).hexdigest()[:8]

@@ -115,10 +115,10 @@ def airflow_environment(settings: Settings, component: str = "") -> dict[str, st
         # A busy machine answers late; a task that gives up after 5 s would only run again.
         ("workers", "execution_api_timeout"): "60",
         ("scheduler", "scheduler_idle_sleep_time"): "0.2",
-        # A task whose process died with its scheduler is noticed within seconds of the restart, not after 5 minutes.
-        ("scheduler", "orphaned_tasks_check_interval"): "15",
-        ("scheduler", "task_instance_heartbeat_timeout"): "60",
-        ("scheduler", "task_instance_heartbeat_timeout_detection_interval"): "5",
+        # On a busy machine the scheduler's loop may pause for a minute. With Airflow's 30 s it then takes itself for
+        # dead and starts its own running tasks again. A scheduler that is really gone is released at the next start.
+        ("scheduler", "scheduler_health_check_threshold"): "300",
+        ("scheduler", "orphaned_tasks_check_interval"): "60",
         ("scheduler", "catchup_by_default"): "False",
         # DAG files change with a release: once a minute is soon enough, and leaves the cores to the work.
         ("dag_processor", "min_file_process_interval"): "60",

@@ -32,8 +32,12 @@ def arrive(asset_id, pause):
     time.sleep(pause)
     with create_session() as session:
         manager._get_or_create_apdr(
-            target_key=key, target_partition_date=None, target_dag=SimpleNamespace(dag_id="a_dag_that_no_scheduler_knows"),
-            rollup_fingerprint={}, asset_id=asset_id, session=session,
+            target_key=key,
+            target_partition_date=None,
+            target_dag=SimpleNamespace(dag_id="a_dag_that_no_scheduler_knows"),
+            rollup_fingerprint={},
+            asset_id=asset_id,
+            session=session,
         )
         time.sleep(1.5)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from ml.evaluate import calibration_error, top_decile_lift
 from ml.params import load_params
 from tests.ml.public_data import churn_set
 
-SMALL = {"boosting": {"max_iter": 30}, "forest": {"n_estimators": 10}, "blend_folds": 2}
+SMALL: dict[str, Any] = {"boosting": {"max_iter": 30}, "forest": {"n_estimators": 10}, "blend_folds": 2}
 
 
 @pytest.fixture(scope="module")

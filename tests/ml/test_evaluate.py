@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,7 @@ def test_calibration_error__is_the_mean_gap_of_the_bins() -> None:
 
 def _months(count: int, rows: int = 200) -> tuple[pd.Series, np.ndarray]:
     dates = [day.date() for day in pd.date_range("2025-01-31", periods=count, freq="ME")]
-    as_of_date = pd.Series(np.repeat(dates, rows))
+    as_of_date = pd.Series(np.repeat(np.array(dates, dtype=object), rows))
     left = np.tile(np.array([1] * 20 + [0] * (rows - 20)), count)
     return as_of_date, left
 
@@ -62,7 +63,7 @@ def test_evaluation__without_months_falls_back_to_folds_and_says_so() -> None:
     frame = pd.DataFrame(random.normal(size=(600, 2)), columns=["a", "b"])
     left = (frame["a"] + random.normal(size=600) > 1.2).to_numpy().astype(int)
     as_of_date = pd.Series(dt.date(2025, 1, 31), index=frame.index)
-    model = {"boosting": {"max_iter": 30}, "forest": {"n_estimators": 5}, "blend_folds": 2}
+    model: dict[str, Any] = {"boosting": {"max_iter": 30}, "forest": {"n_estimators": 5}, "blend_folds": 2}
     found = evaluate_churn(frame, left, as_of_date, PARAMS, lambda: ChurnClassifier(**model))
     assert found.method == "cross_validation"
     assert found.auc > 0.7
