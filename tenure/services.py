@@ -1,4 +1,4 @@
-"""Long-running processes that Tenure starts: each in a process group of its own, stopped by id and nothing else."""
+"""Long-running processes that Tenure starts: each in a session of its own, stopped by id and nothing else."""
 
 from __future__ import annotations
 
@@ -117,27 +117,32 @@ def running_pid(settings: Settings, name: str) -> int | None:
 
 
 def stop(settings: Settings, name: str) -> bool:
-    """End the service and every process of its group: SIGTERM, then SIGKILL. Returns whether it was running."""
+    """End the service and every process of its session: SIGTERM, then SIGKILL. Returns whether it was running.
+
+    The session and not the process group, because Airflow gives each task a group of its own.
+    """
     pid_file = _pid_file(settings, name)
     try:
-        group = int(json.loads(pid_file.read_text())["pid"])
+        record = json.loads(pid_file.read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return False
+    session = int(record["pid"])
     was_running = running_pid(settings, name) is not None
-    # A killed leader may leave its group behind. The group id cannot be reused while members live, and a member
-    # is ours only if it is in a session led by the recorded pid.
-    if was_running or _group_members(group):
-        _signal_group(group, signal.SIGTERM)
-        deadline = time.monotonic() + TERM_SECONDS
-        while _group_members(group) and time.monotonic() < deadline:
-            _reap(group)
-            time.sleep(POLL_SECONDS)
-        if _group_members(group):
-            _signal_group(group, signal.SIGKILL)
-            while _group_members(group) and time.monotonic() < deadline + TERM_SECONDS:
-                _reap(group)
-                time.sleep(POLL_SECONDS)
-        _reap(group)
+    if _start_time(session) not in (None, record["started"]):
+        # The id was given to somebody else since: none of that session is ours.
+        pid_file.unlink(missing_ok=True)
+        return False
+    # A killed leader may leave members behind. Their session's id is not given out again while one of them lives.
+    _signal(_members(session), signal.SIGTERM)
+    deadline = time.monotonic() + TERM_SECONDS
+    while _members(session) and time.monotonic() < deadline:
+        _reap(session)
+        time.sleep(POLL_SECONDS)
+    while (left := _members(session)) and time.monotonic() < deadline + TERM_SECONDS:
+        _signal(left, signal.SIGKILL)
+        _reap(session)
+        time.sleep(POLL_SECONDS)
+    _reap(session)
     pid_file.unlink(missing_ok=True)
     return was_running
 
@@ -168,26 +173,28 @@ def _reap(pid: int) -> None:
             child.wait(timeout=0)
 
 
-def _signal_group(group: int, number: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)
+def _signal(pids: list[int], number: int) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
 
 
-def _group_members(group: int) -> list[int]:
-    """Live (not zombie) processes of a group."""
+def _members(session: int) -> list[int]:
+    """Live (not zombie) processes of the session that this leader began."""
     members = []
     if Path("/proc/self").exists():
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 fields = _stat_fields(int(entry.name))
-                if fields and fields[0] != "Z" and int(fields[2]) == group and int(fields[3]) == group:
+                if fields and fields[0] != "Z" and int(fields[3]) == session:
                     members.append(int(entry.name))
-    else:
-        listing = subprocess.run(["ps", "-axo", "pid=,pgid=,stat="], capture_output=True, text=True, check=False)
-        for line in listing.stdout.splitlines():
-            pid, pgid, state = line.split()[:3]
-            if int(pgid) == group and not state.startswith("Z"):
-                members.append(int(pid))
+        return members
+    # macOS tells no session id, so there the group has to do.
+    listing = subprocess.run(["ps", "-axo", "pid=,pgid=,stat="], capture_output=True, text=True, check=False)
+    for line in listing.stdout.splitlines():
+        pid, group, state = line.split()[:3]
+        if int(group) == session and not state.startswith("Z"):
+            members.append(int(pid))
     return members
 
 

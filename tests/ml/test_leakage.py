@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -101,13 +103,13 @@ def test_time_after_as_of_date__is_refused(kind: str) -> None:
     as_of_date = pd.Series(pd.Timestamp("2019-09-30"), index=frame.index)
     times = pd.Series(pd.Timestamp("2019-09-30 22:00"), index=frame.index)
     times.iloc[17] = pd.Timestamp("2019-10-03 08:00")
-    column = {
+    columns: dict[str, pd.Series] = {
         "date": times.dt.date,
         "timestamp": times.dt.tz_localize("UTC"),
         "text": times.dt.strftime("%Y-%m-%dT%H:%M:%S"),
-    }[kind]
+    }
     with pytest.raises(LeakageError, match=r"'last_visit'.*1 of its times lie after as_of_date.*2019-10-03"):
-        guard_features(frame.assign(last_visit=column), left, PARAMS, as_of_date)
+        guard_features(frame.assign(last_visit=columns[kind]), left, PARAMS, as_of_date)
 
 
 def test_time_up_to_as_of_date__passes() -> None:

@@ -17,7 +17,7 @@ FEATURES = """
 create table features.subscription_features as
 select 'S' || n as subscription_id, day::date as as_of_date, day = '2026-03-31' as is_scoring, 'C' || n as customer_id,
        20 + n as tenure_days, (n * 37 %% 101)::numeric as monthly_charge, (n %% 3)::text as plan_name,
-       day::date - n %% 30 as last_visit_date
+       day::date - abs(hashtext('visit' || n)) %% 30 as last_visit_date
 from generate_series(1, %(rows)s) n, unnest(array['2026-01-31', '2026-03-31']::timestamp[]) day
 """
 LABELS = """
@@ -33,7 +33,7 @@ select subscription_id, customer_id, '2026-03-01'::date as month, true as is_clo
        1.0 as service_revenue_amount, 1 as voice_seconds, 1 as data_bytes, 1 as sms_count, 10 as tenure_days
 from features.subscription_features where is_scoring
 """
-SIGNAL = "case when monthly_charge > 60 and substr(subscription_id, 2)::integer % 2 = 0 then 1 else 0 end"
+SIGNAL = "case when monthly_charge > 60 and hashtext(subscription_id) % 2 = 0 then 1 else 0 end"
 TABLES = ("features.subscription_labels", "features.subscription_features", "build.subscription_monthly")
 
 

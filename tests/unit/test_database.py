@@ -199,10 +199,10 @@ def test_preparing_twice_changes_no_right(settings: Settings) -> None:
     assert any(name == "customer" for _, name, _ in before)
 
 
-def test_a_service_is_stopped_with_its_whole_group(settings: Settings, tmp_path: Path) -> None:
+def test_a_service_is_stopped_with_its_whole_session(settings: Settings, tmp_path: Path) -> None:
     stubborn = services.Service(
         name="stubborn",
-        argv=["/bin/sh", "-c", "trap '' TERM; (trap '' TERM; sleep 300) & echo up; wait; sleep 300"],
+        argv=["/bin/sh", "-c", "trap '' TERM; sleep 300 & set -m; sleep 300 & echo up; wait; sleep 300"],
         env=dict(os.environ),
         log_path=tmp_path / "stubborn.log",
         ready=lambda: "up" in (tmp_path / "stubborn.log").read_text(),
@@ -217,6 +217,9 @@ def test_a_service_is_stopped_with_its_whole_group(settings: Settings, tmp_path:
     left = [
         entry.name
         for entry in Path("/proc").iterdir()
-        if entry.name.isdigit() and (fields := services._stat_fields(int(entry.name))) and int(fields[2]) == pid
+        if entry.name.isdigit()
+        and (fields := services._stat_fields(int(entry.name)))
+        and int(fields[3]) == pid
+        and fields[0] != "Z"
     ]
     assert left == []
