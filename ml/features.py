@@ -176,9 +176,9 @@ def _check_label_table(connection: psycopg.Connection[Any], params: Params) -> N
 
 
 def _target(params: Params) -> sql.Composable:
-    """1 when any label column is 1, null while all are null."""
+    """1 when any label column is 1, null while one of them is not known."""
     columns = sql.SQL(", ").join(sql.SQL("l.{}").format(sql.Identifier(name)) for name in params.labels.columns)
-    return sql.SQL("greatest({})::integer").format(columns)
+    return sql.SQL("case when num_nulls({0}) = 0 then greatest({0})::integer end").format(columns)
 
 
 def _kind(data_type: str) -> str:

@@ -15,14 +15,19 @@ from tenure.orchestration.environment import airflow_environment, airflow_home
 from tenure.settings import Settings
 
 PREPARE_SECONDS = 300
+CONNECT_SECONDS = 30
+
+
+class MetadataUnreachable(TenureError):
+    """The server of Airflow's metadata database does not answer now."""
 
 
 def connect_metadata(settings: Settings) -> psycopg.Connection[Any]:
-    """An autocommit connection to the metadata database. Raises TenureError when the server does not answer."""
+    """An autocommit connection to the metadata database. Raises MetadataUnreachable when the server does not answer."""
     try:
-        return psycopg.connect(settings.url("airflow"), autocommit=True, connect_timeout=10)
+        return psycopg.connect(settings.url("airflow"), autocommit=True, connect_timeout=CONNECT_SECONDS)
     except psycopg.OperationalError as error:
-        raise TenureError(
+        raise MetadataUnreachable(
             f"cannot connect to Airflow's metadata database: {str(error).strip().splitlines()[-1]}",
             hint="start it with `tenure db start`, or check TENURE_DATABASE_URL",
         ) from None

@@ -52,12 +52,12 @@ def airflow_services(settings: Settings) -> list[Service]:
 
     return [
         service(API_SERVER, ["api-server"], lambda: api_answers(settings)),
-        service(DAG_PROCESSOR, ["dag-processor"], lambda: _dags_are_read(settings)),
+        service(DAG_PROCESSOR, ["dag-processor"], lambda: _in_time(_dags_are_read, settings)),
         service(
             SCHEDULER,
             # Task logs are files of this machine: the API server reads them without a log server beside the scheduler.
             ["scheduler", "--skip-serve-logs"],
-            lambda: metadata.has_fresh_heartbeat(settings, "SchedulerJob"),
+            lambda: _in_time(_scheduler_reports, settings),
             component="scheduler",
         ),
     ]
@@ -132,6 +132,18 @@ def api_answers(settings: Settings) -> bool:
             return bool(answer.status == HTTPStatus.OK)
     except (urllib.error.URLError, OSError, ValueError):
         return False
+
+
+def _in_time(check: Callable[[Settings], bool], settings: Settings) -> bool:
+    """What the check finds; not yet, while the server is too busy to be asked."""
+    try:
+        return check(settings)
+    except metadata.MetadataUnreachable:
+        return False
+
+
+def _scheduler_reports(settings: Settings) -> bool:
+    return metadata.has_fresh_heartbeat(settings, "SchedulerJob")
 
 
 def _dags_are_read(settings: Settings) -> bool:

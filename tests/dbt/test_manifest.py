@@ -49,9 +49,7 @@ def test_every_column_of_a_mart_is_described(manifest: dict[str, Any]) -> None:
 
 def test_grain_of_every_mart_is_tested(manifest: dict[str, Any]) -> None:
     without = [
-        node["name"]
-        for node in _models(manifest, "marts", "features")
-        if not _tests_of(manifest, node, "is_unique_on")
+        node["name"] for node in _models(manifest, "marts", "features") if not _tests_of(manifest, node, "is_unique_on")
     ]
     assert not without
 
