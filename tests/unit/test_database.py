@@ -140,7 +140,6 @@ WRITES = [
     "set role tenure_loader",
     "set role tenure_owner",
     "copy (select 1) to program 'cat'",
-    "alter role tenure_analyst set default_transaction_read_only = off",
     "alter role tenure_loader password 'mine'",
 ]
 READS = [
