@@ -33,7 +33,8 @@ def test_five_fold_auc__on_five_thousand_lines_is_as_good_as_tuned_boosting() ->
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     probability = cross_val_predict(model, frame, left, cv=folds, method="predict_proba")[:, 1]
     aucs = [roc_auc_score(left[test], probability[test]) for _, test in folds.split(frame, left)]
-    assert 0.922 <= float(np.mean(aucs)) <= 0.95
+    # 2026-11-22: from 0.922 to 0.920, because the model has fewer trees since, so that training fits into the demo.
+    assert 0.920 <= float(np.mean(aucs)) <= 0.95
     assert calibration_error(left, probability) < 0.035
     assert top_decile_lift(left, probability) > 5
 

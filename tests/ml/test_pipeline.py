@@ -25,8 +25,13 @@ def rows(settings: Settings, statement: str) -> list[tuple[Any, ...]]:
 
 
 def content(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:
-    """All score tables, in order."""
-    return {name: rows(settings, f"select t::text from scores.{name} t order by 1") for name in SCORE_TABLES}
+    """All score tables, in order, without the digest of the model file.
+
+    The file of a model that was fitted again differs in bytes that carry nothing: a tree's node table has padding
+    between its fields, and what lies there is whatever was in memory. What it predicts is compared to the last digit.
+    """
+    select = "select (to_jsonb(t) - 'model_sha256')::text from scores.{} t order by 1"
+    return {name: rows(settings, select.format(name)) for name in SCORE_TABLES}
 
 
 @pytest.fixture
@@ -162,25 +167,23 @@ def test_corrupt_model_file__is_refused_and_made_again(built: Settings) -> None:
     before = content(built)
     (run_id,) = rows(built, "select model_run_id from scores.model_run where model_name = 'churn' and is_champion")[0]
     path = built.models_dir / f"{run_id}.skops"
-    good = path.read_bytes()
-    path.write_bytes(good[:-10] + b"0123456789")
+    path.write_bytes(path.read_bytes()[:-10] + b"0123456789")
     with pytest.raises(ModelFileError, match="was changed"):
         pipeline.score(built)
     assert content(built) == before
     assert pipeline.train_if_needed(built)["churn"]["status"] == "trained"
-    assert path.read_bytes() == good
+    pipeline.score(built)
     assert content(built) == before
 
 
 def test_rows_after_as_of_date__change_nothing(built: Settings) -> None:
     before = content(built)
-    columns = "subscription_id, as_of_date, is_scoring, tenure_days, customer_id"
     try:
         with connect("transformer", settings=built) as connection:
             connection.execute(
-                f"insert into features.subscription_features ({columns}) select subscription_id,"
-                " (as_of_date + interval '20 days')::date, false, 9, customer_id"
-                " from features.subscription_features where is_scoring"
+                "insert into features.subscription_features select (jsonb_populate_record(t, jsonb_build_object("
+                "'as_of_date', as_of_date + 20, 'is_scoring', false, 'tenure_days', 9))).*"
+                " from features.subscription_features t where is_scoring"
             )
         for path in built.models_dir.iterdir():
             path.unlink()
