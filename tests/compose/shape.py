@@ -24,7 +24,7 @@ ENV_EXAMPLE = ROOT / ".env.example"
 SUPERSET_VENV = Path(os.environ.get("TENURE_SUPERSET_VENV", ROOT / ".venv-superset"))
 
 REFERENCE = re.compile(r"\$(?:\$|\{(?P<name>[A-Z_][A-Z0-9_]*)(?:(?P<operator>:[-?])(?P<word>[^}]*))?\})")
-START_SECONDS = 150.0
+START_SECONDS = 400.0
 
 
 class MissingVariable(Exception):
