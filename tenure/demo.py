@@ -55,7 +55,7 @@ def _stopping_all_on_failure(settings: Settings, say: Say) -> Iterator[None]:
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, interrupt) for number in services.ENDING_SIGNALS}
     try:
         yield
     except BaseException:

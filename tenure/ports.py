@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import socket
+import sys
 from pathlib import Path
 
 PREFERRED = {"postgres": 54330, "airflow": 8080, "superset": 8088}
 HIGHEST_PORT = 65535
+
+# A claim lasts as long as the process that made it, so these are never closed.
+_CLAIMS: list[socket.socket] = []
 
 
 def is_port_free(port: int) -> bool:
@@ -20,6 +25,37 @@ def is_port_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def claim(port: int, home: Path) -> bool:
+    """Whether this home may start a server on the port: not while another home, started just now, is about to.
+
+    Between choosing a port and listening on it lie many seconds. A claim fills them: a name in Linux's abstract socket
+    namespace, which belongs to one process, spans users, and goes when the process goes. Elsewhere always true.
+    """
+    if sys.platform != "linux":
+        return True
+    name = f"\0tenure-port-{port}"
+    owned = f"{name}-{hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:16]}"
+    first, second = _bound(name), _bound(owned)
+    if first is not None and second is not None:
+        _CLAIMS.extend((first, second))
+        return True
+    for taken in (first, second):
+        if taken is not None:
+            taken.close()
+    # Both held: another process of this very home made the claim.
+    return first is None and second is None
+
+
+def _bound(name: str) -> socket.socket | None:
+    taken = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        taken.bind(name)
+    except OSError:
+        taken.close()
+        return None
+    return taken
 
 
 class ReservedPorts:
@@ -41,13 +77,16 @@ class ReservedPorts:
         with (self.path.parent / ".ports.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             known: dict[str, int] = json.loads(self.path.read_text()) if self.path.exists() else {}
-            if service in known and not (replace_busy and not is_port_free(known[service])):
+            if service in known and (not replace_busy or self._is_ours(known[service])):
                 return known[service]
             taken = set(known.values())
             start = PREFERRED.get(service, 18000)
-            port = next(p for p in range(start, HIGHEST_PORT) if p not in taken and is_port_free(p))
+            port = next(p for p in range(start, HIGHEST_PORT) if p not in taken and self._is_ours(p))
             known[service] = port
             new = self.path.with_suffix(".new")
             new.write_text(json.dumps(known, indent=1))
             new.replace(self.path)
             return port
+
+    def _is_ours(self, port: int) -> bool:
+        return is_port_free(port) and claim(port, self.path.parent)

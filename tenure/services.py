@@ -6,9 +6,11 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from tenure.settings import Settings
 
 TERM_SECONDS = 10.0
 POLL_SECONDS = 0.1
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,9 @@ def wait_ready(settings: Settings, service: Service) -> None:
 
 def _spawn(settings: Settings, service: Service) -> int:
     service.log_path.parent.mkdir(parents=True, exist_ok=True)
-    with service.log_path.open("ab") as log:
+    pid_file = _pid_file(settings, service.name)
+    unfinished = pid_file.with_suffix(".new")
+    with service.log_path.open("ab") as log, _signals_deferred():
         process = subprocess.Popen(
             list(service.argv),
             env=dict(service.env),
@@ -77,11 +82,29 @@ def _spawn(settings: Settings, service: Service) -> int:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    _pid_file(settings, service.name).write_text(
-        json.dumps({"pid": process.pid, "started": _start_time(process.pid), "log": str(service.log_path)})
-    )
-    _CHILDREN[process.pid] = process
+        _CHILDREN[process.pid] = process
+        unfinished.write_text(
+            json.dumps({"pid": process.pid, "started": _start_time(process.pid), "log": str(service.log_path)})
+        )
+        unfinished.replace(pid_file)
     return process.pid
+
+
+@contextmanager
+def _signals_deferred() -> Iterator[None]:
+    """Take what would end this process only afterwards: a process that nobody wrote down could never be stopped."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _frame: came.append(number)) for number in ENDING_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for pending in came:
+            signal.raise_signal(pending)
 
 
 # Children of this very process must be reaped, or they would look alive as zombies.
@@ -107,7 +130,7 @@ def running_pid(settings: Settings, name: str) -> int | None:
     """The process id of this service if it runs: the pid of its file, if the process is still the same one."""
     try:
         record = json.loads(_pid_file(settings, name).read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
+    except FileNotFoundError:
         return None
     pid = int(record["pid"])
     child = _CHILDREN.get(pid)
@@ -124,7 +147,7 @@ def stop(settings: Settings, name: str) -> bool:
     pid_file = _pid_file(settings, name)
     try:
         record = json.loads(pid_file.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
+    except FileNotFoundError:
         return False
     session = int(record["pid"])
     was_running = running_pid(settings, name) is not None
@@ -145,6 +168,13 @@ def stop(settings: Settings, name: str) -> bool:
     _reap(session)
     pid_file.unlink(missing_ok=True)
     return was_running
+
+
+def stop_all(settings: Settings, names: Sequence[str]) -> list[str]:
+    """Stop these services at the same time. Returns the names of those that ran."""
+    with ThreadPoolExecutor(max(1, len(names))) as pool:
+        was_running = list(pool.map(lambda name: stop(settings, name), names))
+    return [name for name, ran in zip(names, was_running, strict=True) if ran]
 
 
 def status(settings: Settings) -> dict[str, int]:

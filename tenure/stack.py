@@ -47,9 +47,10 @@ def up(settings: Settings, say: Say) -> None:
 
 def down(settings: Settings, say: Say) -> list[str]:
     """Stop everything that was started from this home. Returns what was running."""
-    stopped = []
-    for name in services.known(settings):
-        if services.stop(settings, name):
+    stopped: list[str] = []
+    # Again until none is left: one that is being stopped may have started another in the meantime.
+    while names := services.known(settings):
+        for name in services.stop_all(settings, names):
             say(f"stopped {name}")
             stopped.append(name)
     if stop_database(settings):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Asset, CronPartitionTimetable, PartitionedAssetTimetable
+from airflow.sdk import Asset, PartitionedAssetTimetable
 
 from tenure.orchestration.names import PARTITION_FORMAT, SOURCES, WAREHOUSE_POOL, WAREHOUSE_SLOTS
+from tenure.orchestration.timetable import BusinessDayTimetable
 from tenure.settings import get_settings
 
 OWNER = "data-engineering"
@@ -35,14 +36,14 @@ def tags(impact_tier: int, subject: str) -> list[str]:
     return [f"impact/tier_{impact_tier}", f"owner/{OWNER}", f"subject/{subject}"]
 
 
-def every_business_day() -> CronPartitionTimetable:
+def every_business_day() -> BusinessDayTimetable:
     """One run a night of the operator's time zone, for the business day that has just ended."""
-    return CronPartitionTimetable(
+    return BusinessDayTimetable(
         "30 2 * * *",
         timezone=get_settings().time_zone,
         run_offset=-1,
-        # Only at the hour itself: starting Airflow in the morning must not run last night's schedule unasked.
-        run_immediately=timedelta(0),
+        # Only about the hour itself: starting Airflow in the morning must not run last night's schedule unasked.
+        run_immediately=timedelta(minutes=10),
         key_format=PARTITION_FORMAT,
     )
 

@@ -7,7 +7,6 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
 
@@ -103,9 +102,7 @@ def start_airflow(settings: Settings, progress: Progress = lambda line: None) ->
 
 def stop_airflow(settings: Settings) -> list[str]:
     """Stop all Airflow processes of this home and what they started. Returns the names of those that ran."""
-    with ThreadPoolExecutor(len(NAMES)) as pool:
-        running = list(pool.map(lambda name: services.stop(settings, name), NAMES))
-    return [name for name, was_running in zip(NAMES, running, strict=True) if was_running]
+    return services.stop_all(settings, NAMES)
 
 
 def login(settings: Settings) -> tuple[str, str, str]:

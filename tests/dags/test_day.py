@@ -88,6 +88,11 @@ def test_another_attempt_and_a_backfill_change_nothing(orchestra: Orchestra, kil
         if run["dag_run_id"] == results[0].run_ids[dag_id]
     }
     assert kinds == {"backfill"}
+    with connect_metadata(orchestra.settings) as connection:
+        unasked = connection.execute(
+            "select dag_id, partition_key from dag_run where run_type = 'scheduled'"
+        ).fetchall()
+    assert unasked == [], "a backfill must not set off the nightly schedule"
 
 
 @pytest.fixture
