@@ -98,7 +98,9 @@ def _install(uv: str, environment: Path, what: list[str]) -> None:
 
 
 def _run(command: list[str], failure: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # uv, like pip, is to trust the certificates that this machine trusts (the second name is that of older versions).
+    environment = {"UV_SYSTEM_CERTS": "1", "UV_NATIVE_TLS": "1", **os.environ}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode != 0:
         lines = [line for line in (done.stderr or done.stdout).strip().splitlines() if line.strip()]
         raise SetupFailed(f"{failure} ({lines[-1].strip() if lines else f'exit status {done.returncode}'})")
