@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -156,8 +157,12 @@ class PlainProcesses:
         process = self.processes[service]
         assert process.poll() is None, f"{service} ended: {self.tail(service)}"
         test = self.compose["services"][service]["healthcheck"]["test"]
-        words = [self.here(str(word)) for word in test[1:]]
-        command = ["sh", "-c", words[0]] if test[0] == "CMD-SHELL" else words
+        if test[0] == "CMD-SHELL":
+            # The folder of this checkout may have a space in its name, the one in the image has none.
+            quoted = str(test[1]).replace("/opt/superset/bin/python", shlex.quote(str(SUPERSET_VENV / "bin" / "python")))
+            command = ["sh", "-c", self.here(quoted)]
+        else:
+            command = [self.here(str(word)) for word in test[1:]]
         if command[0] == "python":
             command[0] = sys.executable
         done = subprocess.run(command, env=self.environment(service), cwd=ROOT, capture_output=True, check=False)
