@@ -6,7 +6,7 @@ import numpy as np
 
 from tenure.simulator.behaviour import Behaviour
 from tenure.simulator.catalogue import offer_position
-from tenure.simulator.entities import CHARGE_TYPES, DOCUMENT_TYPES
+from tenure.simulator.codes import CHARGE_TYPES, DOCUMENT_TYPES
 from tenure.simulator.journal import Journal
 from tenure.simulator.life import bill_shock, is_prepaid
 from tenure.simulator.randomness import child

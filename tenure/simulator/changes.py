@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tenure.simulator.catalogue import OFFERS, REGIONS, RIVALS, SEGMENTS, segment_offers
-from tenure.simulator.entities import EVENT_TYPES
+from tenure.simulator.codes import EVENT_TYPES
 from tenure.simulator.journal import Journal
 from tenure.simulator.life import PORT_OUT, Plan
 from tenure.simulator.people import (

@@ -9,7 +9,7 @@ import numpy as np
 
 from tenure.simulator.behaviour import Behaviour
 from tenure.simulator.catalogue import OFFERS
-from tenure.simulator.entities import EVENT_TYPES, REASONS
+from tenure.simulator.codes import EVENT_TYPES, REASONS
 from tenure.simulator.joining import shop_hours
 from tenure.simulator.randomness import child
 from tenure.simulator.state import World

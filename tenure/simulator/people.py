@@ -4,7 +4,7 @@ import numpy as np
 
 from tenure.simulator.behaviour import Behaviour
 from tenure.simulator.catalogue import CHANNELS, OFFERS, REGIONS, SEGMENT_SHARES, SEGMENTS, segment_offers
-from tenure.simulator.entities import GIVEN_NAMES, PAYMENT_METHODS, SURNAMES, firm_names_from, names
+from tenure.simulator.codes import GIVEN_NAMES, PAYMENT_METHODS, SURNAMES, firm_names_from, names
 from tenure.simulator.journal import Journal
 from tenure.simulator.state import World
 from tenure.simulator.timeline import DAY_SECONDS, Flags, Floats, Integers, Month, add_months

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tenure.simulator.behaviour import Behaviour, as_record
+from tenure.simulator.codes import REASONS
 from tenure.simulator.columns import codes, dates, identifiers, instants
-from tenure.simulator.entities import REASONS
 from tenure.simulator.life import HazardParts
 from tenure.simulator.state import World
 from tenure.simulator.timeline import NEVER, Floats, Integers, Month

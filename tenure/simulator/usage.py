@@ -6,7 +6,7 @@ import numpy as np
 
 from tenure.simulator.behaviour import Behaviour
 from tenure.simulator.catalogue import OFFERS
-from tenure.simulator.entities import SERVICES
+from tenure.simulator.codes import SERVICES
 from tenure.simulator.journal import Journal
 from tenure.simulator.life import is_prepaid, offer_flags
 from tenure.simulator.people import number_of

@@ -159,8 +159,8 @@ class PlainProcesses:
         test = self.compose["services"][service]["healthcheck"]["test"]
         if test[0] == "CMD-SHELL":
             # The folder of this checkout may have a space in its name, the one in the image has none.
-            quoted = str(test[1]).replace("/opt/superset/bin/python", shlex.quote(str(SUPERSET_VENV / "bin" / "python")))
-            command = ["sh", "-c", self.here(quoted)]
+            python = shlex.quote(str(SUPERSET_VENV / "bin" / "python"))
+            command = ["sh", "-c", self.here(str(test[1]).replace("/opt/superset/bin/python", python))]
         else:
             command = [self.here(str(word)) for word in test[1:]]
         if command[0] == "python":

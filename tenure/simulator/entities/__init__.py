@@ -1,0 +1,17 @@
+"""The extracts that the simulated operator delivers, one module per source."""
+
+from functools import cache
+
+from tenure.simulator.entities.billing import billing
+from tenure.simulator.entities.crm import crm
+from tenure.simulator.entities.entity import Entity
+from tenure.simulator.entities.usage import usage
+
+
+@cache
+def entities() -> dict[str, Entity]:
+    """Every extract by `source.entity`, in delivery order."""
+    return {entity.full_name: entity for entity in (*crm(), *billing(), *usage())}
+
+
+__all__ = ["Entity", "entities"]
