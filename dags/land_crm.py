@@ -1,40 +1,15 @@
+"""
+### Land the extracts of `crm`: customers, subscriptions, offers and what happened to them
+
+Entities: region, channel, customer, account, offer, subscription, subscription_event, subscribed_offer, contract.
+
+Without it nobody joins or leaves: base, churn and net additions stay at the last published day.
+"""
+
 from __future__ import annotations
 
-from airflow.sdk import dag, task
+from airflow.sdk import DAG
 
-from tenure.orchestration.dag_parts import DEFAULT_ARGS, LANDED, every_business_day, tags
-from tenure.orchestration.steps import land_source
+from tenure.orchestration.dag_parts import landing_dag
 
-
-@dag(
-    dag_id="land_crm",
-    dag_display_name="Land crm",
-    schedule=every_business_day(),
-    catchup=False,
-    max_active_runs=1,
-    default_args=DEFAULT_ARGS,
-    tags=tags(impact_tier=1, subject="landing"),
-)
-def land_crm() -> None:
-    """
-    ### Land the extracts of `crm`: customers, subscriptions, offers and what happened to them
-
-    Entities: region, channel, customer, account, offer, subscription, subscription_event, subscribed_offer, contract.
-
-    Takes every file whose business date is at or before the partition, checks it against its contract, and writes
-    the rows to `raw_crm` and the balance to `ops.load`. A file that is there already is a no-op, so a rerun and a
-    backfill change nothing.
-
-    **When it is red** the log's last line names the file, the line and the rule. Have the file delivered again
-    (same name: it counts as a correction) and run the day again: `tenure run --date D`.
-    Without it nobody joins or leaves: base, churn and net additions stay at the last published day.
-    """
-
-    @task(task_id="land_extracts", task_display_name="Land crm extracts", outlets=[LANDED["crm"]])
-    def land_extracts(partition_key: str | None = None) -> dict[str, int]:
-        return land_source("crm", str(partition_key))
-
-    land_extracts()
-
-
-land_crm()
+land_crm: DAG = landing_dag("crm", str(__doc__))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Asset, PartitionedAssetTimetable
+from airflow.sdk import DAG, Asset, PartitionedAssetTimetable, dag, task
 
 from tenure.orchestration.names import PARTITION_FORMAT, SOURCES, WAREHOUSE_POOL, WAREHOUSE_SLOTS
+from tenure.orchestration.steps import land_source
 from tenure.orchestration.timetable import BusinessDayTimetable
 from tenure.settings import get_settings
 
@@ -54,3 +55,36 @@ def after(*assets: Asset) -> PartitionedAssetTimetable:
     for asset in assets[1:]:
         condition = condition & asset
     return PartitionedAssetTimetable(assets=condition)
+
+
+LANDING_DOC = """
+Takes every file whose business date is at or before the partition, checks it against its contract, and writes the rows
+to `raw_{source}` and the balance to `ops.load`. A file that is there already is a no-op, so a rerun and a backfill
+change nothing.
+
+**When it is red** the log's last line names the file, the line and the rule. Have the file delivered again (same name:
+it counts as a correction) and run the day again: `tenure run --date D`.
+"""
+
+
+def landing_dag(source: str, doc: str) -> DAG:
+    """The DAG that lands one source each business day. `doc`: what it lands and what is missing without it."""
+
+    @dag(
+        dag_id=f"land_{source}",
+        dag_display_name=f"Land {source}",
+        schedule=every_business_day(),
+        catchup=False,
+        max_active_runs=1,
+        default_args=DEFAULT_ARGS,
+        tags=tags(impact_tier=1, subject="landing"),
+        doc_md=doc.strip() + "\n" + LANDING_DOC.format(source=source),
+    )
+    def land() -> None:
+        @task(task_id="land_extracts", task_display_name=f"Land {source} extracts", outlets=[LANDED[source]])
+        def land_extracts(partition_key: str | None = None) -> dict[str, int]:
+            return land_source(source, str(partition_key))
+
+        land_extracts()
+
+    return land()
