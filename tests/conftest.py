@@ -18,6 +18,14 @@ from tenure.settings import Settings, get_settings
 from tenure.warehouse import prepare_warehouse, publish
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tell workers what stays together: the tests of a file, and all that look at the one built warehouse."""
+    for item in items:
+        shares_warehouse = "built_warehouse" in getattr(item, "fixturenames", ())
+        group = "built warehouse" if shares_warehouse else f"{item.path.parent.name}/{item.path.stem}"
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 def _fresh_settings(home: Path) -> Settings:
     """Settings of a new home, for this process and for every process it starts."""
     for name in list(os.environ):
@@ -35,6 +43,9 @@ def test_base() -> Iterator[Path]:
     given = os.environ.get("TENURE_TEST_BASE")
     base = Path(given) if given else Path(tempfile.mkdtemp(prefix="tenure-test-"))
     base.chmod(0o755)
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        base = base / worker
+        base.mkdir()
     yield base
     if not given:
         shutil.rmtree(base, ignore_errors=True)

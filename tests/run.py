@@ -36,6 +36,9 @@ def main() -> int:
     command = [sys.executable, "-m", "pytest", f"--basetemp={base / 'pytest'}"]
     if not options.long:
         command += ["-m", "not long"]
+    if not rest:
+        # Most of the time goes into waiting for servers, so two workers pay even on two cores.
+        command += ["--numprocesses=2", "--dist=loadgroup"]
     try:
         return subprocess.run([*command, *rest], cwd=ROOT, env=environment, check=False).returncode
     finally:
