@@ -8,8 +8,10 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from tenure import stack
 from tenure.database.unprivileged import shared_folder
@@ -17,13 +19,21 @@ from tenure.db import connect
 from tenure.settings import Settings, get_settings
 from tenure.warehouse import prepare_warehouse, publish
 
+# What looks at the one built warehouse, which takes minutes to make and must not be made twice.
+ON_THE_BUILT_WAREHOUSE = ("tests/oracle/", "tests/superset/", "tests/warehouse/", "tests/ml/test_pipeline.py")
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tell workers what stays together: the tests of a file, and all that look at the one built warehouse."""
-    for item in items:
-        shares_warehouse = "built_warehouse" in getattr(item, "fixturenames", ())
-        group = "built warehouse" if shares_warehouse else f"{item.path.parent.name}/{item.path.stem}"
-        item.add_marker(pytest.mark.xdist_group(group))
+
+class TogetherOnOneWorker(LoadFileScheduling):
+    """The tests of a file go to one worker, and so do all files of the built warehouse."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return "built warehouse" if file.startswith(ON_THE_BUILT_WAREHOUSE) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """How tests are given to workers."""
+    return TogetherOnOneWorker(config, log)
 
 
 def _fresh_settings(home: Path) -> Settings:

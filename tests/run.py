@@ -38,7 +38,7 @@ def main() -> int:
         command += ["-m", "not long"]
     if not rest:
         # Most of the time goes into waiting for servers, so two workers pay even on two cores.
-        command += ["--numprocesses=2", "--dist=loadgroup"]
+        command += ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder"]
     try:
         return subprocess.run([*command, *rest], cwd=ROOT, env=environment, check=False).returncode
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -37,11 +38,13 @@ def test_two_homes_never_choose_the_same_port_before_either_listens(tmp_path: Pa
         _end(process)
 
 
-def test_a_port_that_nobody_holds_any_more_is_free_again(tmp_path: Path) -> None:
+def test_a_port_is_only_used_while_no_other_home_has_claimed_it(tmp_path: Path) -> None:
     first, port = _reserve(tmp_path / "first")
     _end(first)
+    (tmp_path / "second").mkdir()
+    (tmp_path / "second" / "ports.json").write_text(json.dumps({"test": port}))
     second, again = _reserve(tmp_path / "second")
-    assert again == port
+    assert again == port, "the claim of a process that has ended counts no more"
     # Now the first home comes back to a port that the second is about to use.
     first, moved = _reserve(tmp_path / "first")
     assert moved != port
