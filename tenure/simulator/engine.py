@@ -12,6 +12,7 @@ from tenure.simulator.behaviour import Behaviour, check_counts
 from tenure.simulator.billing import make_bills
 from tenure.simulator.catalogue import PRICE_CHANGES, offer_position
 from tenure.simulator.changes import carry_out, renew_contracts
+from tenure.simulator.circles import settle_circles
 from tenure.simulator.entities import Entity, entities
 from tenure.simulator.extracts import ExtractWriter
 from tenure.simulator.joining import join
@@ -140,6 +141,7 @@ def _live(
     hazard = voluntary_hazard(world, behaviour, month)
     move_usage(world, seed, behaviour, month)
     joined = join(world, seed, behaviour, journal, month)
+    settle_circles(world, seed, month)
     carry_out(world, seed, journal, month, plan_month(world, seed, behaviour, month, hazard, joined))
     renew_contracts(world, seed, journal, month)
     cost = make_usage(world, seed, behaviour, journal, month)

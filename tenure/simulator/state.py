@@ -6,9 +6,15 @@ import numpy as np
 
 from tenure.simulator.timeline import NEVER, Floats, Integers
 
+CIRCLE_SIZE = 6
+
 
 def _whole(default: int = -1) -> Integers:
     return field(default_factory=lambda: np.empty(0, dtype=np.int64), metadata={"default": default})
+
+
+def _places(count: int) -> Integers:
+    return field(default_factory=lambda: np.empty((0, count), dtype=np.int64), metadata={"default": -1})
 
 
 def _real(default: float = 0.0) -> Floats:
@@ -24,7 +30,7 @@ class Growing:
         for column in fields(self):  # type: ignore[arg-type]
             old = getattr(self, column.name)
             added = np.asarray(columns.get(column.name, column.metadata["default"]), dtype=old.dtype)
-            setattr(self, column.name, np.concatenate([old, np.broadcast_to(added, (count,))]))
+            setattr(self, column.name, np.concatenate([old, np.broadcast_to(added, (count, *old.shape[1:]))]))
         return np.arange(first, first + count, dtype=np.int64)
 
     def __len__(self) -> int:
@@ -111,6 +117,7 @@ class Lines(Growing):
     bill_2: Integers = _whole()
     bill_3: Integers = _whole()
     usage_billed: Integers = _whole(0)
+    circle: Integers = _places(CIRCLE_SIZE)  # lines it talks to, closest first
 
 
 @dataclass
@@ -121,6 +128,7 @@ class Counters:
     holding: int = 0
     event: int = 0
     msisdn: int = 0
+    circled: int = 0  # lines before this position have their calling circle
 
 
 @dataclass
