@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-NAMES = ("demo",)
+NAMES = ("demo", "simulate")
 RESULTS = Path(__file__).resolve().parent / "results"
 
 

@@ -21,6 +21,8 @@ SERVICES = ("voice", "sms", "data", "vas")
 DIRECTIONS = ("outgoing", "incoming")
 NETWORKS = ("on_net", "off_net", "none")
 ROAMING = ("home", "national", "international")
+# Firms that pay for the data their services need.
+SPONSORS = ("StreamBox", "MapWay", "PayLink")
 TOPUP_CHANNELS = ("online", "store", "agent", "bank")
 PAYMENT_METHODS = ("WeChat Pay", "Alipay", "Bank debit", "Cash")
 SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡林郭何高罗"

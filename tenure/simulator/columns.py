@@ -20,33 +20,41 @@ def _text(matrix: npt.NDArray[np.uint8], missing: npt.NDArray[np.bool_]) -> pa.A
     """Fixed-width text, one row of bytes each; rows where `missing` become null."""
     rows, width = matrix.shape
     offsets = np.arange(rows + 1, dtype=np.int64) * width
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(matrix))]
-    column = pa.Array.from_buffers(pa.large_string(), rows, buffers)
-    return pc.if_else(pa.array(missing), pa.scalar(None, pa.large_string()), column) if missing.any() else column
+    present = pa.py_buffer(np.packbits(~missing, bitorder="little")) if missing.any() else None
+    return pa.Array.from_buffers(pa.large_string(), rows, [present, pa.py_buffer(offsets), pa.py_buffer(matrix)])
 
 
 @cache
-def _four_digits() -> npt.NDArray[np.uint8]:
-    return np.frombuffer(b"".join(b"%04d" % number for number in range(10_000)), dtype=np.uint8).reshape(-1, 4)
+def _four_digits() -> npt.NDArray[np.uint32]:
+    return np.frombuffer(b"".join(b"%04d" % number for number in range(10_000)), dtype=np.uint32)
 
 
 def identifiers(numbers: Integers, prefix: str, width: int) -> pa.Array:
     """`prefix` and the number in `width` digits with leading zeros."""
     head = np.frombuffer(prefix.encode(), dtype=np.uint8)
-    matrix = np.empty((len(numbers), len(head) + width), dtype=np.uint8)
+    missing = numbers < 0
+    has_missing = missing.any()
+    rows, row_bytes = len(numbers), len(head) + width
+    matrix = np.empty((rows, row_bytes), dtype=np.uint8)
     matrix[:, : len(head)] = head
-    rest = np.maximum(numbers, 0)
-    for end in range(width, 0, -4):
-        rest, last_four = np.divmod(rest, 10_000)
-        places = min(4, end)
-        stop = len(head) + end
-        matrix[:, stop - places : stop] = _four_digits()[last_four, 4 - places :]
-    return _text(matrix, numbers < 0)
+    rest = np.maximum(numbers, 0) if has_missing else numbers
+    end = row_bytes
+    while end - len(head) >= 4:
+        above = rest // 10_000
+        # Four digits are one 32-bit word: a look-up and a store, wherever the word lies.
+        words = np.ndarray((rows,), dtype=np.uint32, buffer=matrix, offset=end - 4, strides=(row_bytes,))
+        words[:] = _four_digits()[rest - above * 10_000]
+        rest, end = above, end - 4
+    for place in range(end - 1, len(head) - 1, -1):
+        above = rest // 10
+        matrix[:, place] = rest - above * 10 + ord("0")
+        rest = above
+    return _text(matrix, missing)
 
 
-def _date_bytes(first: int, last: int) -> npt.NDArray[np.uint8]:
+def _date_texts(first: int, last: int) -> npt.NDArray[np.void]:
     texts = np.datetime_as_string(np.arange(first, last + 1).astype("datetime64[D]"))
-    return np.frombuffer(texts.astype("S10").tobytes(), dtype=np.uint8).reshape(-1, 10)
+    return texts.astype("S10").view("V10")
 
 
 def dates(days: Integers) -> pa.Array:
@@ -55,29 +63,31 @@ def dates(days: Integers) -> pa.Array:
     if not present.any():
         return pa.nulls(len(days), pa.large_string())
     first, last = int(days[present].min()), int(days[present].max())
-    return _text(_date_bytes(first, last)[np.where(present, days - first, 0)], ~present)
+    texts = _date_texts(first, last)[np.where(present, days - first, 0)]
+    return _text(texts.view(np.uint8).reshape(-1, 10), ~present)
 
 
 @cache
-def _clock_bytes() -> npt.NDArray[np.uint8]:
+def _clock_texts() -> npt.NDArray[np.void]:
     seconds = np.arange(DAY_SECONDS)
     texts = np.char.mod("T%02d", seconds // 3600)
     texts = np.char.add(texts, np.char.mod(":%02d", seconds // 60 % 60))
     texts = np.char.add(texts, np.char.mod(":%02d" + UTC_OFFSET, seconds % 60))
-    return np.frombuffer(texts.astype("S15").tobytes(), dtype=np.uint8).reshape(-1, 15)
+    return texts.astype("S15").view("V15")
 
 
 def instants(seconds: Integers) -> pa.Array:
     """ISO 8601 with the operator's offset, to the second."""
-    present = seconds >= 0
-    if not present.any():
+    missing = seconds < 0
+    if missing.all():
         return pa.nulls(len(seconds), pa.large_string())
-    days = seconds // DAY_SECONDS
-    first, last = int(days[present].min()), int(days[present].max())
-    matrix = np.empty((len(seconds), 25), dtype=np.uint8)
-    matrix[:, :10] = _date_bytes(first, last)[np.where(present, days - first, 0)]
-    matrix[:, 10:] = _clock_bytes()[seconds % DAY_SECONDS]
-    return _text(matrix, ~present)
+    known = np.where(missing, seconds.max(), seconds) if missing.any() else seconds
+    days = known // DAY_SECONDS
+    first, last = int(days.min()), int(days.max())
+    texts = np.empty(len(seconds), dtype=[("date", "V10"), ("clock", "V15")])
+    texts["date"] = _date_texts(first, last)[days - first]
+    texts["clock"] = _clock_texts()[known - days * DAY_SECONDS]
+    return _text(texts.view(np.uint8).reshape(-1, 25), missing)
 
 
 def amounts(fen: Integers) -> pa.Array:
@@ -104,3 +114,10 @@ def codes(positions: Integers, values: Sequence[str]) -> pa.Array:
     """The value at each position; a negative position is null."""
     where = pa.array(positions, mask=positions < 0)
     return pc.take(pa.array(values, type=pa.large_string()), where)
+
+
+def coded(positions: Integers, values: Sequence[str]) -> pa.Array:
+    """The same as `codes`, kept as positions in a dictionary: the form in which many rows are cheap to write."""
+    return pa.DictionaryArray.from_arrays(
+        pa.array(positions.astype(np.int16), mask=positions < 0), pa.array(values, type=pa.large_string())
+    )

@@ -1,6 +1,7 @@
 """Run the operator month by month and write what it would deliver."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -13,7 +14,7 @@ from tenure.simulator.billing import make_bills
 from tenure.simulator.catalogue import PRICE_CHANGES, offer_position
 from tenure.simulator.changes import carry_out, renew_contracts
 from tenure.simulator.circles import settle_circles
-from tenure.simulator.entities import Entity, entities
+from tenure.simulator.delivery import MonthDelivery
 from tenure.simulator.extracts import ExtractWriter
 from tenure.simulator.joining import join
 from tenure.simulator.journal import Columns, Journal
@@ -23,8 +24,6 @@ from tenure.simulator.state import World
 from tenure.simulator.timeline import Month, day_date, month_at, parse_start
 from tenure.simulator.truth import write_month, write_parameters
 from tenure.simulator.usage import make_usage
-
-_BILLING = "billing.invoice_line"
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,7 @@ def simulate(
     start: str = "2025-08",
     *,
     dirty: float = 0.0,
+    late: float = 0.0,
     behaviour: Behaviour | None = None,
 ) -> SimulationSummary:
     """Write the extracts of an operator that opens with `subscriptions` lines, and `truth/` beside them.
@@ -82,10 +82,10 @@ def simulate(
     if partial.exists():
         shutil.rmtree(partial)  # left behind by a simulation that was stopped
     partial.mkdir(parents=True)
-    writer = ExtractWriter(partial, seed, dirty)
+    writer = ExtractWriter(partial, seed, dirty, late)
     _run(writer, partial, subscriptions, months, days, seed, opening, behaviour)
-    writer.write_defects(partial / "truth" / "defects.jsonl")
-    arguments = {"subscriptions": subscriptions, "seed": seed, "start": start, "dirty": dirty}
+    writer.close()
+    arguments = {"subscriptions": subscriptions, "seed": seed, "start": start, "dirty": dirty, "late": late}
     write_parameters(partial, behaviour, arguments)
     if out.exists():
         out.rmdir()
@@ -100,7 +100,7 @@ def simulate(
         files=writer.files,
         bytes=writer.bytes,
         rows=writer.rows,
-        defects=len(writer.defects),
+        defects=writer.defects.count,
     )
 
 
@@ -120,9 +120,16 @@ def _run(
         month = month_at(opening, index)
         is_open = index == months
         last_day = month.first_day + days - 1 if is_open else month.end_day - 1
-        _live(world, seed, behaviour, journal, month, opening, directory, last_day)
-        for entity in entities().values():
-            _deliver(writer, entity, journal, month, days if is_open else 0)
+        delivery = MonthDelivery(
+            writer,
+            month,
+            days if is_open else 0,
+            is_end=index == months - (days == 0),
+            is_closing=index == months - 1,
+        )
+        _live(world, seed, behaviour, journal, month, opening, directory, last_day, delivery.usage)
+        delivery.end_usage()
+        delivery.rest(journal)
 
 
 def _live(
@@ -134,8 +141,9 @@ def _live(
     opening: date,
     directory: Path,
     last_day: int,
+    deliver_usage: Callable[[Columns, int], None],
 ) -> None:
-    """One month of the operator: everything that happens in it goes into the journal."""
+    """One month of the operator: everything that happens in it goes into the journal, or into `deliver_usage`."""
     _change_prices(world, journal, month)
     yearly_sizes(journal, month, opening.year)
     hazard = voluntary_hazard(world, behaviour, month)
@@ -144,7 +152,7 @@ def _live(
     settle_circles(world, seed, month)
     carry_out(world, seed, journal, month, plan_month(world, seed, behaviour, month, hazard, joined))
     renew_contracts(world, seed, journal, month)
-    cost = make_usage(world, seed, behaviour, journal, month)
+    cost = make_usage(world, seed, journal, month, deliver_usage)
     earlier = [month_at(opening, before) for before in range(month.index - 1, -1, -1)]
     make_bills(world, seed, behaviour, journal, month, earlier, cost)
     write_month(directory, world, month, hazard, world.lines.decline, last_day)
@@ -156,28 +164,3 @@ def _change_prices(world: World, journal: Journal, month: Month) -> None:
             position = offer_position(code)
             world.fees[position] = fee
             journal_offers(world, journal, np.array([position]), month.start)
-
-
-def _deliver(writer: ExtractWriter, entity: Entity, journal: Journal, month: Month, days: int) -> None:
-    """Write an entity's rows of the month: one file, or `days` daily files when the month is still open."""
-    rows = journal.take(entity.full_name)
-    if entity.full_name == "crm.subscription_event" and rows is not None:
-        rows = _number_events(rows, month)
-    if rows is None:
-        table, row_days = entity.table(entity.no_rows()), np.empty(0, dtype=np.int64)
-    else:
-        table, row_days = entity.table(rows), entity.days(rows)
-    if not days:
-        named = month.end_day if entity.full_name == _BILLING else month.end_day - 1
-        period = (month.first_date, day_date(month.end_day - 1))
-        writer.write(entity, table, day_date(named), period, entity.monthly_format)
-    elif entity.full_name != _BILLING:
-        writer.write_days(entity, table, row_days, month.first_day, days)
-
-
-def _number_events(rows: Columns, month: Month) -> Columns:
-    """The same rows in order of time, with event ids: the month and a running number within it."""
-    order = np.lexsort((rows["event_type"], rows["subscription_id"], rows["occurred_at"]))
-    ordered = {name: values[order] for name, values in rows.items()}
-    ordered["event_id"] = int(month.code) * 10**8 + np.arange(1, len(order) + 1)
-    return ordered

@@ -1,113 +1,145 @@
-"""Writing extracts: the file layout, its formats and the manifest beside every file."""
+"""Writing extracts: the file layout and the manifest beside every file."""
 
-import gzip
-import io
 import json
-from dataclasses import asdict
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from tenure.simulator.defects import Defect, spoil
+from tenure.simulator.defects import Defect, DefectList, spoil
 from tenure.simulator.entities import Entity
-from tenure.simulator.timeline import day_date
-
-GZIP_LEVEL = 4  # usage is most of the volume; higher levels cost seconds and save little
-# Columns worth a dictionary in Parquet; the others hardly repeat.
-_REPEATING = frozenset(
-    (
-        "msisdn",
-        "service_type",
-        "direction",
-        "network_type",
-        "roaming_type",
-        "other_operator",
-        "rated_amount",
-        "currency_code",
-    )
-)
+from tenure.simulator.formats import Sink, open_sink
+from tenure.simulator.late import LateRows
+from tenure.simulator.timeline import Integers, day_date
 
 
 class ExtractWriter:
     """Writes files below a directory and remembers how much it wrote.
 
-    `dirty` is the share of rows added as defects; they are listed in `defects`.
+    `dirty` is the share of rows added as defects, `late` the share of events delivered in a later file than that of
+    their day; both are listed in truth/defects.jsonl. `close` finishes that list.
     """
 
-    def __init__(self, directory: Path, seed: int, dirty: float) -> None:
-        self._directory = directory
-        self._seed = seed
-        self._dirty = dirty
+    def __init__(self, directory: Path, seed: int, dirty: float, late: float) -> None:
+        self.directory = directory
+        self.seed = seed
+        self.dirty = dirty
+        self.late = LateRows(seed, late)
+        self.defects = DefectList(directory / "truth" / "defects.jsonl")
         self.rows: dict[str, int] = {}
         self.files = 0
         self.bytes = 0
-        self.defects: list[Defect] = []
 
-    def write(self, entity: Entity, table: pa.Table, named: date, period: tuple[date, date], file_format: str) -> None:
-        """One file of an entity, dated `named`, and its manifest for the days of `period` (both inclusive)."""
-        if table.num_rows == 0 and file_format.startswith("jsonl"):
-            file_format = "csv"  # a file of JSON Lines without lines would be an empty file, which is a fault
-        folder = self._directory / entity.full_name
-        folder.mkdir(parents=True, exist_ok=True)
-        name = f"{entity.name}_{named:%Y%m%d}.{file_format}"
-        first_line = 2 if file_format.startswith("csv") else 1
-        table, defects = spoil(table, entity, self._dirty, self._seed, f"{entity.full_name}/{name}", first_line)
-        content = _encode(table, file_format)
-        (folder / name).write_bytes(content)
-        manifest = {
-            "rows": table.num_rows,
-            "control_totals": {column: _total(table.column(column)) for column in entity.control_totals},
-            "period_from": period[0].isoformat(),
-            "period_to": period[1].isoformat(),
-        }
-        (folder / f"{name}.manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-        self.rows[entity.full_name] = self.rows.get(entity.full_name, 0) + table.num_rows
-        self.files += 1
-        self.bytes += len(content)
-        self.defects.extend(defects)
+    def open(
+        self, entity: Entity, named: date, period: tuple[date, date], file_format: str, *, is_last: bool
+    ) -> "FileStream":
+        """A new file of an entity, dated `named`, for the days of `period` (both inclusive).
 
-    def write_days(self, entity: Entity, table: pa.Table, days: np.ndarray, first_day: int, count: int) -> None:
-        """One file for each of `count` days from `first_day`; `days` is the ascending day number of each row."""
+        Rows held back from earlier files come first; the `is_last` file of an entity holds nothing back.
+        """
+        return FileStream(self, entity, named, period, file_format, is_last)
+
+    def write_days(
+        self, entity: Entity, table: pa.Table, days: Integers, first_day: int, count: int, end_day: int
+    ) -> None:
+        """One file for each of `count` days from `first_day`; no day from `end_day` on will be delivered.
+
+        `days` is the ascending day number of each row.
+        """
         for day in range(first_day, first_day + count):
             begins, ends = np.searchsorted(days, [day, day + 1])
             today = day_date(day)
-            self.write(entity, table.slice(begins, ends - begins), today, (today, today), entity.daily_format)
+            stream = self.open(entity, today, (today, today), entity.daily_format, is_last=day == end_day - 1)
+            stream.add(table.slice(begins, ends - begins))
+            stream.close()
 
-    def write_defects(self, path: Path) -> None:
-        """List every defect, one JSON object a line."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(json.dumps(asdict(defect)) + "\n" for defect in self.defects), encoding="utf-8")
-
-
-def _encode(table: pa.Table, file_format: str) -> bytes:
-    if file_format == "parquet":
-        sink = pa.BufferOutputStream()
-        repeating = [name for name in table.column_names if name in _REPEATING]
-        pq.write_table(table, sink, compression="zstd", compression_level=1, use_dictionary=repeating)
-        return sink.getvalue().to_pybytes()
-    if file_format.startswith("csv"):
-        buffer = io.BytesIO()
-        pl.from_arrow(table).write_csv(buffer)  # type: ignore[union-attr]
-        content = buffer.getvalue()
-    else:
-        content = "".join(
-            json.dumps(row, ensure_ascii=False, default=_plain_number) + "\n" for row in table.to_pylist()
-        ).encode()
-    return gzip.compress(content, GZIP_LEVEL, mtime=0) if file_format.endswith(".gz") else content
+    def close(self) -> None:
+        """No more files."""
+        self.defects.close()
 
 
-def _plain_number(value: object) -> object:
-    if isinstance(value, Decimal):
-        return float(value)  # two decimals survive the trip through a double unchanged
-    raise TypeError(f"no JSON form for {type(value).__name__}")
+class FileStream:
+    """One file of an entity in the making, and its manifest."""
 
+    def __init__(
+        self,
+        writer: ExtractWriter,
+        entity: Entity,
+        named: date,
+        period: tuple[date, date],
+        file_format: str,
+        is_last: bool,
+    ) -> None:
+        self._writer, self._entity, self._format, self._is_last = writer, entity, file_format, is_last
+        self._stem = f"{entity.name}_{named:%Y%m%d}"
+        self._folder = writer.directory / entity.full_name
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._sink: Sink | None = None
+        self._parts = 0
+        self._rows = 0
+        self._totals: dict[str, Any] = dict.fromkeys(entity.control_totals, 0)
+        self._period = period
+        for table, earlier_file in writer.late.due(entity.full_name, is_last=is_last):
+            first = self._first_line + self._rows
+            self._put(table)
+            writer.defects.add(
+                Defect(self._file, line, "late", "", "landed", earlier_file)
+                for line in range(first, first + table.num_rows)
+            )
 
-def _total(column: pa.ChunkedArray) -> str:
-    total = pc.sum(column).as_py()
-    return "0" if total is None else str(total)
+    @property
+    def _file(self) -> str:
+        return f"{self._entity.full_name}/{self._stem}.{self._format}"
+
+    @property
+    def _first_line(self) -> int:
+        return 2 if self._format.startswith("csv") else 1
+
+    def add(self, table: pa.Table) -> None:
+        """More rows, in order of time."""
+        writer, entity = self._writer, self._entity
+        self._parts += 1
+        part = f"{entity.full_name}/{self._stem} {self._parts}"
+        if entity.is_event and not self._is_last:
+            table = writer.late.hold_back(entity.full_name, table, part)
+        table, defects = spoil(table, entity, writer.dirty, writer.seed, part)
+        first = self._first_line + self._rows
+        self._put(table)
+        writer.defects.add(
+            Defect(self._file, place + first, kind, column, verdict) for place, kind, column, verdict in defects
+        )
+
+    def _put(self, table: pa.Table) -> None:
+        if table.num_rows == 0 and self._sink is None:
+            self._schema = table.schema
+            return
+        if self._sink is None:
+            self._sink = open_sink(self._folder / f"{self._stem}.{self._format}", self._format, table.schema)
+        self._sink.write(table)
+        self._rows += table.num_rows
+        for column in self._totals:
+            self._totals[column] += pc.sum(table.column(column)).as_py() or 0
+
+    def close(self) -> None:
+        """Finish the file and write its manifest."""
+        if self._sink is None:
+            if self._format.startswith("jsonl"):
+                self._format = "csv"  # a file of JSON Lines without lines would be an empty file, which is a fault
+            self._sink = open_sink(self._folder / f"{self._stem}.{self._format}", self._format, self._schema)
+        self._sink.close()
+        path = self._writer.directory / self._file
+        manifest = {
+            "rows": self._rows,
+            "control_totals": {column: str(total) for column, total in self._totals.items()},
+            "period_from": self._period[0].isoformat(),
+            "period_to": self._period[1].isoformat(),
+        }
+        path.with_name(f"{path.name}.manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+        writer = self._writer
+        writer.late.belongs_to(self._entity.full_name, self._file)
+        writer.rows[self._entity.full_name] = writer.rows.get(self._entity.full_name, 0) + self._rows
+        writer.files += 1
+        writer.bytes += path.stat().st_size

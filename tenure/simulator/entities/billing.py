@@ -32,5 +32,6 @@ def billing() -> list[Entity]:
             ("account_id",),
             ("charge_type", "document_type"),
             ("net_amount", "tax_amount"),
+            is_monthly=True,
         ),
     ]

@@ -9,7 +9,7 @@ import pyarrow as pa
 from tenure.simulator.catalogue import CURRENCY as CURRENCY_CODE
 from tenure.simulator.catalogue import OFFERS, REGIONS
 from tenure.simulator.codes import names
-from tenure.simulator.columns import codes, identifiers
+from tenure.simulator.columns import coded, identifiers
 from tenure.simulator.journal import Columns
 from tenure.simulator.timeline import DAY_SECONDS, Integers
 
@@ -20,7 +20,7 @@ Encoder = Callable[[Integers], pa.Array]
 class Entity:
     """One extract: its columns with their encoders, the raw column that dates a row, and its formats.
 
-    `keep` tells which raw column holds the instant (local seconds) of a row; files are cut by its day. `required`
+    `dated_by` is the raw column that holds the instant (local seconds) of a row; files are cut by its day. `required`
     and `coded` are used to spoil rows on purpose.
     """
 
@@ -34,16 +34,26 @@ class Entity:
     required: tuple[str, ...]
     coded: tuple[str, ...]
     control_totals: tuple[str, ...] = ()
+    is_monthly: bool = False  # delivered for closed months only
 
     @property
     def full_name(self) -> str:
         """source.entity."""
         return f"{self.source}.{self.name}"
 
+    @property
+    def is_event(self) -> bool:
+        """Whether a row is something that happened once, not the new state of something."""
+        return self.dated_by != "effective_at"
+
     def table(self, rows: Columns) -> pa.Table:
         """Arrow table in contract order, sorted by instant and key."""
         order = np.lexsort((rows[self.key], rows[self.dated_by]))
-        return pa.table({name: encode(rows[name][order]) for name, encode in self.columns})
+        return self.encode({name: rows[name][order] for name, _ in self.columns})
+
+    def encode(self, rows: Columns) -> pa.Table:
+        """Arrow table in contract order of rows that are in order already."""
+        return pa.table({name: encode(rows[name]) for name, encode in self.columns})
 
     def no_rows(self) -> Columns:
         """What `table` takes when nothing happened."""
@@ -61,12 +71,12 @@ def identifiers_of(prefix: str, width: int = 8) -> Encoder:
 
 def codes_of(values: tuple[str, ...]) -> Encoder:
     """Positions in a code list as its codes; a negative one is no value."""
-    return lambda positions: codes(positions, values)
+    return lambda positions: coded(positions, values)
 
 
 def customer_names(positions: Integers) -> pa.Array:
     """Positions in `names` as the names."""
-    return codes(positions, names())
+    return coded(positions, names())
 
 
 # Real Chinese mobile numbers start with 13 to 19; ours start with 12 and so belong to nobody.

@@ -1,7 +1,7 @@
 """Extracts of usage."""
 
 from tenure.simulator.catalogue import RIVALS
-from tenure.simulator.codes import DIRECTIONS, NETWORKS, ROAMING, SERVICES, TOPUP_CHANNELS
+from tenure.simulator.codes import DIRECTIONS, NETWORKS, ROAMING, SERVICES, SPONSORS, TOPUP_CHANNELS
 from tenure.simulator.columns import amounts, instants, integers
 from tenure.simulator.entities.entity import CURRENCY, MSISDN, Entity, codes_of, identifiers_of
 
@@ -21,10 +21,12 @@ def usage() -> list[Entity]:
                 ("network_type", codes_of(NETWORKS)),
                 ("roaming_type", codes_of(ROAMING)),
                 ("other_operator", codes_of(RIVALS)),
+                ("other_party_msisdn", MSISDN),
                 ("duration_seconds", integers),
                 ("volume_bytes", integers),
                 ("rated_amount", amounts),
                 ("currency_code", CURRENCY),
+                ("sponsor_name", codes_of(SPONSORS)),
             ),
             "started_at",
             "parquet",
