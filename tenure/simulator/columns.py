@@ -31,6 +31,8 @@ def _four_digits() -> npt.NDArray[np.uint32]:
 
 def identifiers(numbers: Integers, prefix: str, width: int) -> pa.Array:
     """`prefix` and the number in `width` digits with leading zeros."""
+    if not len(numbers):
+        return pa.array([], pa.large_string())
     head = np.frombuffer(prefix.encode(), dtype=np.uint8)
     missing = numbers < 0
     has_missing = missing.any()
