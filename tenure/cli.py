@@ -49,13 +49,21 @@ def simulate(
     days: Annotated[int, typer.Option(help="daily files of the open month after them")] = 0,
     seed: Annotated[int, typer.Option(help="same seed, same files")] = 1,
     start: Annotated[str, typer.Option(help="first month, YYYY-MM")] = "2025-08",
-    dirty: Annotated[float, typer.Option(help="share of rows made bad on purpose")] = 0.0,
+    dirty: Annotated[float, typer.Option(help="share of rows made bad on purpose, at most 0.05")] = 0.0,
+    late: Annotated[float, typer.Option(help="share of events delivered in a later file, at most 0.2")] = 0.0,
 ) -> None:
     """Write a simulated operator's extracts, and the truth behind them."""
     from tenure.simulator import simulate as run
 
     summary = run(
-        out=out_dir, subscriptions=subscriptions, months=months, days=days, seed=seed, start=start, dirty=dirty
+        out=out_dir,
+        subscriptions=subscriptions,
+        months=months,
+        days=days,
+        seed=seed,
+        start=start,
+        dirty=dirty,
+        late=late,
     )
     _say(str(summary))
 
@@ -216,8 +224,17 @@ def sql(
 
 
 @app.command()
-def digest(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+def digest(
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+    extracts: Annotated[Path | None, typer.Option(help="of the rows of this folder of extracts instead")] = None,
+) -> None:
     """An order-free digest of every published mart."""
+    if extracts is not None:
+        from tenure.simulator.content import content_digests
+
+        contents = content_digests(extracts)
+        _say(json.dumps(contents, indent=1) if as_json else "\n".join(f"{it}  {name}" for name, it in contents.items()))
+        return
     from tenure.warehouse import mart_digests
 
     found = mart_digests(get_settings())

@@ -55,7 +55,7 @@ class Behaviour:
     correction_rate: float = 0.006  # of last month's bills, corrected this month
 
 
-def check_counts(subscriptions: int, months: int, days: int, events_per_day: float, dirty: float) -> None:
+def check_counts(subscriptions: int, months: int, days: int, events_per_day: float, dirty: float, late: float) -> None:
     """Refuse sizes that make no operator."""
     for name, value, least in (("subscriptions", subscriptions, 1), ("months", months, 1), ("days", days, 0)):
         if value < least:
@@ -66,6 +66,8 @@ def check_counts(subscriptions: int, months: int, days: int, events_per_day: flo
         raise TenureError(f"events per day is {events_per_day}", hint="it must be above 0 and at most 200")
     if not 0 <= dirty <= 0.05:
         raise TenureError(f"dirty share is {dirty}", hint="it must be between 0 and 0.05")
+    if not 0 <= late <= 0.2:
+        raise TenureError(f"late share is {late}", hint="it must be between 0 and 0.2")
 
 
 def as_record(behaviour: Behaviour) -> dict[str, object]:

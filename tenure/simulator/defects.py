@@ -77,8 +77,9 @@ class _Kind:
 def _kinds(entity: Entity) -> tuple[_Kind, ...]:
     """Every way a row of the entity can be bad."""
     contract = contract_of(get_settings().root, entity.full_name)
-    kinds = [_Kind("duplicate"), _Kind("wrong_type", entity.dated_by, "last Tuesday")]
-    kinds += [_Kind("in_future", entity.dated_by, _far_future(contract.column(entity.dated_by)))]
+    dated = contract.column(contract.date_column)
+    kinds = [_Kind("duplicate"), _Kind("wrong_type", dated.name, "last Tuesday")]
+    kinds += [_Kind("in_future", dated.name, "2098-12-01" if dated.type == "date" else "2098-12-01T09:00:00+08:00")]
     kinds += [_Kind("missing_value", column) for column in entity.required[:1]]
     kinds += [_Kind("bad_code", column, "??") for column in entity.coded[:1]]
     for column in contract.columns:
@@ -86,22 +87,21 @@ def _kinds(entity: Entity) -> tuple[_Kind, ...]:
     return tuple(kinds)
 
 
-def _far_future(column: Column) -> str:
-    return "2098-12-01" if column.type == "date" else "2098-12-01T09:00:00+08:00"
-
-
 def _broken_limits(column: Column) -> Iterator[_Kind]:
     if column.type in ("integer", "numeric"):
-        limit = column.minimum, -1
-        if column.maximum is not None and column.minimum is None:
-            limit = column.maximum, 1
-        if limit[0] is not None:
-            beyond = limit[0] + limit[1]
-            yield _Kind("out_of_range", column.name, beyond if column.type == "integer" else Decimal(beyond))
+        beyond = [limit + step for limit, step in ((column.minimum, -1), (column.maximum, 1)) if limit is not None]
+        if beyond:
+            yield _Kind("out_of_range", column.name, beyond[0] if column.type == "integer" else Decimal(beyond[0]))
     if column.type == "date":
         yield _Kind("bad_date", column.name, "2025-02-30")
         if column.is_first_of_month:
             yield _Kind("bad_date", column.name, "2025-03-05")
+
+
+def open_to_spoiling(table: pa.Table) -> pa.Table:
+    """The table with texts in place of dictionaries, which know the good codes only."""
+    kinds = [kind.value_type if pa.types.is_dictionary(kind) else kind for kind in table.schema.types]
+    return table.cast(pa.schema(list(zip(table.column_names, kinds, strict=True))))
 
 
 def spoil(
@@ -111,12 +111,8 @@ def spoil(
 
     `part` names this piece of a file, so that its draw is its own.
     """
-    if share <= 0:
-        return table, []
-    # A dictionary knows the good codes only; every piece of a file has the same columns.
-    table = table.cast(pa.schema([pa.field(field.name, _plain(field.type)) for field in table.schema]))
     rows = table.num_rows
-    if rows < SMALLEST_FILE:
+    if share <= 0 or rows < SMALLEST_FILE:
         return table, []
     rng = np.random.default_rng(np.random.SeedSequence([seed, zlib.crc32(f"defects {part}".encode())]))
     count = min(int(rng.poisson(share * rows)), int(LARGEST_SHARE * rows))
@@ -134,10 +130,6 @@ def spoil(
             spoiled = _overwrite(spoiled, kind, mask)
     made = [(int(place), kinds[index]) for place, index in zip(places, chosen, strict=True)]
     return spoiled, [(place, kind.name, kind.column, kind.verdict) for place, kind in made]
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def _overwrite(table: pa.Table, kind: _Kind, mask: np.ndarray) -> pa.Table:

@@ -20,6 +20,7 @@ from tenure.simulator.joining import join
 from tenure.simulator.journal import Columns, Journal
 from tenure.simulator.life import move_usage, plan_month, voluntary_hazard
 from tenure.simulator.opening import journal_offers, open_operator, yearly_sizes
+from tenure.simulator.room import check_room
 from tenure.simulator.state import World
 from tenure.simulator.timeline import Month, day_date, month_at, parse_start
 from tenure.simulator.truth import write_month, write_parameters
@@ -49,7 +50,7 @@ class SimulationSummary:
         return (
             f"{self.directory}: {self.files} files, {self.total_rows:,} rows, {self.bytes / 10**6:.1f} MB; an operator"
             f" that opens with {self.subscriptions:,} lines, {self.first_date} to {self.last_date}"
-            + (f"; {self.defects} rows are bad on purpose" if self.defects else "")
+            + (f"; {self.defects:,} rows are bad or late on purpose" if self.defects else "")
         )
 
 
@@ -69,15 +70,19 @@ def simulate(
 
     `months` closed months from `start` (YYYY-MM) come as one file per entity and month, then `days` (0-28) days of the
     next month as daily files. The same arguments give the same bytes; more months only add files. `dirty` (0-0.05) is
-    the share of bad rows to add. `out` must be new or empty, else TenureError; it appears once it is complete.
+    the share of bad rows to add; `late` (0-0.2) the share of events that come in a later file than that of their day,
+    but always before the end, so that only the last file of an entity depends on there being no more.
+
+    `out` must be new or empty and its disk have room, else TenureError; it appears once it is complete.
     """
     behaviour = behaviour or Behaviour()
-    check_counts(subscriptions, months, days, behaviour.events_per_day, dirty)
+    check_counts(subscriptions, months, days, behaviour.events_per_day, dirty, late)
     opening = parse_start(start)
     if seed < 0:
         raise TenureError(f"seed is {seed}", hint="it must be 0 or more")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise TenureError(f"{out} exists and is not empty", hint="give --out a new folder, or empty this one first")
+    check_room(out, subscriptions, months + days / 30, behaviour.events_per_day)
     partial = out.parent / f".{out.name}.partial"
     if partial.exists():
         shutil.rmtree(partial)  # left behind by a simulation that was stopped

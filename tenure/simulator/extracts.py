@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tenure.simulator.defects import Defect, DefectList, spoil
+from tenure.simulator.defects import Defect, DefectList, open_to_spoiling, spoil
 from tenure.simulator.entities import Entity
 from tenure.simulator.formats import Sink, open_sink
 from tenure.simulator.late import LateRows
@@ -103,6 +103,8 @@ class FileStream:
         writer, entity = self._writer, self._entity
         self._parts += 1
         part = f"{entity.full_name}/{self._stem} {self._parts}"
+        if writer.dirty:
+            table = open_to_spoiling(table)
         if entity.is_event and not self._is_last:
             table = writer.late.hold_back(entity.full_name, table, part)
         table, defects = spoil(table, entity, writer.dirty, writer.seed, part)

@@ -132,12 +132,12 @@ def _numbers(world: World, rng: np.random.Generator, activated_at: Integers, has
     """Numbers for new lines; some were somebody else's before."""
     counters, given = world.counters, np.full(len(activated_at), -1, dtype=np.int64)
     wants_old = rng.random(len(activated_at)) < 0.3
-    for row in np.flatnonzero(has_number):
-        if wants_old[row] and world.released and world.released[0][0] <= activated_at[row]:
+    for row in np.flatnonzero(has_number & wants_old):
+        if world.released and world.released[0][0] <= activated_at[row]:
             given[row] = world.released.pop(0)[1]
-        else:
-            given[row] = int(number_of(counters.msisdn))
-            counters.msisdn += 1
+    fresh = np.flatnonzero(has_number & (given < 0))
+    given[fresh] = number_of(counters.msisdn + np.arange(len(fresh)))
+    counters.msisdn += len(fresh)
     return given
 
 

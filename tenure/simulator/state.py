@@ -1,8 +1,10 @@
 """The operator's state while the months pass: growing columns, one position per line, customer and account."""
 
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tenure.simulator.timeline import NEVER, Floats, Integers
 
@@ -28,10 +30,20 @@ class Growing:
         """Add `count` rows (columns not given take their defaults) and return their positions."""
         first = len(self)
         for column in fields(self):  # type: ignore[arg-type]
-            old = getattr(self, column.name)
-            added = np.asarray(columns.get(column.name, column.metadata["default"]), dtype=old.dtype)
-            setattr(self, column.name, np.concatenate([old, np.broadcast_to(added, (count, *old.shape[1:]))]))
+            grown = self._grown(column.name, first + count)
+            grown[first:] = columns.get(column.name, column.metadata["default"])
+            setattr(self, column.name, grown)
         return np.arange(first, first + count, dtype=np.int64)
+
+    def _grown(self, name: str, length: int) -> npt.NDArray[Any]:
+        """The column with `length` rows; mostly there is room behind it, so that one row more costs no copy."""
+        column, rooms = getattr(self, name), self.__dict__.setdefault("_rooms", {})
+        room = rooms.get(name)
+        if room is None or column.base is not room or len(room) < length:
+            room = rooms[name] = np.empty((length + length // 16, *column.shape[1:]), dtype=column.dtype)
+            room[: len(column)] = column
+        grown: npt.NDArray[Any] = room[:length]
+        return grown
 
     def __len__(self) -> int:
         return len(getattr(self, fields(self)[0].name))  # type: ignore[arg-type]

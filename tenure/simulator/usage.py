@@ -35,6 +35,7 @@ _SPONSOR_SHARES = (0.6, 0.25, 0.15)
 # One event in about five thousand carries a number that belongs to none of our lines.
 _STRAY = 13
 _STRAY_NUMBERS = 50
+_CELLS, _WITHIN_BITS = 2**14, 18  # a 32-bit draw is a cell of the distribution and a place within it
 _LINE_BITS, _SERVICE_BITS = 34, 2
 
 Words = npt.NDArray[np.uint16]
@@ -180,9 +181,9 @@ def _sponsors(service: Integers, words: Words) -> Integers:
 
 @cache
 def _quantiles(service: int) -> Integers:
-    """Length of a use at each 65,536th of its distribution, from the least to the most."""
+    """Length of a use at the bounds of `_CELLS` equal parts of its distribution, from the least to the most."""
     centre, spread, least, most = _LENGTHS[service]
-    chances = np.clip(np.arange(_WORD + 1) / _WORD, 0.5 / _WORD, 1 - 0.5 / _WORD)
+    chances = np.clip(np.arange(_CELLS + 1) / _CELLS, 0.5 / _CELLS, 1 - 0.5 / _CELLS)
     scores: Floats = np.array([NormalDist().inv_cdf(chance) for chance in chances])
     return np.rint(np.clip(np.exp(centre + spread * scores), least, most)).astype(np.int64)
 
@@ -192,7 +193,8 @@ def _amounts_used(service: Integers, first: Words, second: Words) -> Integers:
     amount = np.full(len(service), -1, dtype=np.int64)
     for kind in _LENGTHS:
         chosen, table = np.flatnonzero(service == kind), _quantiles(kind)
-        place = first[chosen].astype(np.int64)
-        below = table[place]
-        amount[chosen] = below + ((table[place + 1] - below) * second[chosen] >> 16)
+        draw = first[chosen].astype(np.int64) << 16 | second[chosen]
+        below = table[draw >> _WITHIN_BITS]
+        step = table[(draw >> _WITHIN_BITS) + 1] - below
+        amount[chosen] = below + (step * (draw & (2**_WITHIN_BITS - 1)) >> _WITHIN_BITS)
     return amount

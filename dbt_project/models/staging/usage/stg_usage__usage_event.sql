@@ -7,9 +7,11 @@ select
     network_type,
     roaming_type,
     other_operator,
+    other_party_msisdn_token,
     duration_seconds,
     volume_bytes,
     rated_amount,
     currency_code,
+    sponsor_name,
     {{ local_date('started_at') }} as usage_date
 from {{ source('usage', 'usage_event') }}
