@@ -99,7 +99,7 @@ def test_the_number_of_threads_makes_no_difference(tmp_path: Path) -> None:
 
 
 def test_memory_does_not_grow_with_the_months(tmp_path: Path) -> None:
-    few, many = (_in_a_process(tmp_path / str(months), 1_500, months, 1)["peak"] for months in (6, 18))
+    few, many = (_in_a_process(tmp_path / str(months), 800, months, 1)["peak"] for months in (6, 18))
     # Lines that left are remembered, so a little is added; a journal of all months would double it.
     assert many < 1.2 * few
 
