@@ -18,13 +18,13 @@ import pyarrow as pa
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT_PER_SECOND = 500_000
-LINES = 200_000
+LINES = 100_000
 RUNS = 5
 _ONE_THREAD = ("OMP_NUM_THREADS", "POLARS_MAX_THREADS", "ARROW_IO_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def measure() -> dict[str, Any]:
-    """The first month of an operator of 200,000 lines, several times over; the ratio is the median's.
+    """The first month of an operator of 100,000 lines, several times over; the ratio is the median's.
 
     Seconds are those that the processor spent in all threads of the process, so that whatever else runs on the machine
     does not count.
