@@ -55,16 +55,7 @@ def simulate(
     """Write a simulated operator's extracts, and the truth behind them."""
     from tenure.simulator import simulate as run
 
-    summary = run(
-        out=out_dir,
-        subscriptions=subscriptions,
-        months=months,
-        days=days,
-        seed=seed,
-        start=start,
-        dirty=dirty,
-        late=late,
-    )
+    summary = run(out_dir, subscriptions, months, days, seed, start, dirty=dirty, late=late)
     _say(str(summary))
 
 
