@@ -9,16 +9,20 @@ from tenure.errors import TenureError
 class Hazard:
     """Coefficients of the logit of leaving voluntarily in a month, all known at the start of that month."""
 
-    intercept_prepaid: float = -5.95
-    intercept_postpaid: float = -6.0
-    intercept_broadband: float = -5.7
+    intercept_prepaid: float = -5.85
+    intercept_postpaid: float = -5.9
+    intercept_broadband: float = -5.6
     group: float = -0.5  # a group line leaves less easily than a person's
     young_tenure: float = 1.6  # times exp(-tenure in months / 10)
     bound_by_contract: float = -1.1  # a contract that runs beyond the next month
     contract_expiring: float = 1.9  # a contract that ends within 30 days or ended within the last 45
     usage_decline: float = 5.6  # times the share of normal usage lost in the month before
     bill_shock: float = 1.3  # times the last bill over the mean of the two before, minus 1, from 0 to 1.5
-    price_gap: float = 3.0  # times ln(own fee after discount / what rivals ask)
+    price_gap: float = 3.0  # times ln(own fee after discount / the lowest fee that rivals ask for the like)
+    rival_campaign: float = 0.7  # times the discount of rivals' campaigns in the region, in units of 20 percent
+    network: float = 0.9  # times the days without service in the month before, by region, at most 2
+    complaint: float = 1.1  # complained within the last 60 days
+    circle: float = 1.6  # times the share of the calling circle lost in the two months before
 
 
 @dataclass(frozen=True)

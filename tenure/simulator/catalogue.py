@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 CURRENCY = "CNY"
 BRANDS = ("Summit", "Harmony", "Tide", "Homeland", "HomeLink", "WorkLink")
+OPERATOR = "Tenure Telecom"
 RIVALS = ("Union Mobile", "East Telecom", "Broadnet")
 
 

@@ -8,6 +8,7 @@ from tenure.simulator.catalogue import OFFERS, REGIONS, RIVALS, SEGMENTS, segmen
 from tenure.simulator.codes import EVENT_TYPES
 from tenure.simulator.journal import Journal
 from tenure.simulator.life import PORT_OUT, Plan
+from tenure.simulator.market import rival_pull
 from tenure.simulator.people import (
     RELEASE_DAYS,
     add_accounts,
@@ -76,7 +77,8 @@ def _terminate(hand: _Hand, line: int, at: int, reason: int) -> int:
         )
     if reason == PORT_OUT:
         # A number carried to a rival does not come back.
-        return int(hand.rng.choice(len(RIVALS), p=(0.45, 0.40, 0.15)))
+        lines.went_to[line] = hand.rng.choice(len(RIVALS), p=rival_pull(hand.world, line))
+        return int(lines.went_to[line])
     if lines.msisdn[line] >= 0:
         hand.world.released.append((at + RELEASE_DAYS * DAY_SECONDS, int(lines.msisdn[line])))
     return -1

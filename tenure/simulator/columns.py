@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from tenure.simulator.timeline import DAY_SECONDS, UTC_OFFSET, Integers
 
 NO_AMOUNT = int(np.iinfo(np.int64).min)
+MILLION = 10**6
 
 
 def _text(matrix: npt.NDArray[np.uint8], missing: npt.NDArray[np.bool_]) -> pa.Array:
@@ -123,3 +124,23 @@ def coded(positions: Integers, values: Sequence[str]) -> pa.Array:
     return pa.DictionaryArray.from_arrays(
         pa.array(positions.astype(np.int16), mask=positions < 0), pa.array(values, type=pa.large_string())
     )
+
+
+def dates_of(seconds: Integers) -> pa.Array:
+    """YYYY-MM-DD of instants."""
+    return dates(seconds // DAY_SECONDS)
+
+
+def thousandths(numbers: Integers) -> pa.Array:
+    """Exact decimals with three places."""
+    return _decimals(numbers, 3)
+
+
+def millionths(numbers: Integers) -> pa.Array:
+    """Exact decimals with six places."""
+    return _decimals(numbers, 6)
+
+
+def _decimals(numbers: Integers, places: int) -> pa.Array:
+    whole = pa.array(numbers).cast(pa.decimal128(19, 0))
+    return pa.Array.from_buffers(pa.decimal128(19, places), len(numbers), whole.buffers())

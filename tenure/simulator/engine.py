@@ -11,6 +11,7 @@ import numpy as np
 from tenure.errors import TenureError
 from tenure.simulator.behaviour import Behaviour, check_counts
 from tenure.simulator.billing import make_bills
+from tenure.simulator.care import take_care
 from tenure.simulator.catalogue import PRICE_CHANGES, offer_position
 from tenure.simulator.changes import carry_out, renew_contracts
 from tenure.simulator.circles import settle_circles
@@ -19,6 +20,8 @@ from tenure.simulator.extracts import ExtractWriter
 from tenure.simulator.joining import join
 from tenure.simulator.journal import Columns, Journal
 from tenure.simulator.life import move_usage, plan_month, voluntary_hazard
+from tenure.simulator.market import bring_numbers, close_market, open_market
+from tenure.simulator.network import run_network
 from tenure.simulator.opening import journal_offers, open_operator, yearly_sizes
 from tenure.simulator.room import check_room
 from tenure.simulator.state import World
@@ -151,15 +154,21 @@ def _live(
     """One month of the operator: everything that happens in it goes into the journal, or into `deliver_usage`."""
     _change_prices(world, journal, month)
     yearly_sizes(journal, month, opening.year)
+    world.agenda.release(journal, month)
+    open_market(world, seed, journal, month)
     hazard = voluntary_hazard(world, behaviour, month)
+    run_network(world, seed, journal, month)
     move_usage(world, seed, behaviour, month)
     joined = join(world, seed, behaviour, journal, month)
     settle_circles(world, seed, month)
+    bring_numbers(world, seed, month, joined)
     carry_out(world, seed, journal, month, plan_month(world, seed, behaviour, month, hazard, joined))
     renew_contracts(world, seed, journal, month)
     cost = make_usage(world, seed, journal, month, deliver_usage)
+    take_care(world, seed, journal, month)
     earlier = [month_at(opening, before) for before in range(month.index - 1, -1, -1)]
     make_bills(world, seed, behaviour, journal, month, earlier, cost)
+    close_market(world, seed, journal, month)
     write_month(directory, world, month, hazard, world.lines.decline, last_day)
 
 

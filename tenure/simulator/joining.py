@@ -5,7 +5,7 @@ import numpy as np
 from tenure.simulator.behaviour import Behaviour
 from tenure.simulator.catalogue import SEGMENTS
 from tenure.simulator.journal import Journal
-from tenure.simulator.people import add_accounts, add_customers, add_lines, pick_regions
+from tenure.simulator.people import add_accounts, add_customers, add_lines, draw_types, pick_regions
 from tenure.simulator.randomness import child
 from tenure.simulator.state import World
 from tenure.simulator.timeline import DAY_SECONDS, NEVER, Integers, Month
@@ -32,7 +32,9 @@ def join(world: World, seed: int, behaviour: Behaviour, journal: Journal, month:
         _further_lines(world, rng, behaviour, journal, month, int((kind == 1).sum()), group=False),
         _further_lines(world, rng, behaviour, journal, month, int((kind == 2).sum()), group=True),
     ]
-    return np.concatenate(arrivals)
+    joined = np.concatenate(arrivals)
+    draw_types(world, child(seed, "types of those who join", month.index), joined)
+    return joined
 
 
 def _consumer_segments(rng: np.random.Generator, count: int) -> Integers:

@@ -9,13 +9,18 @@ import numpy as np
 
 from tenure.simulator.behaviour import Behaviour
 from tenure.simulator.catalogue import OFFERS
+from tenure.simulator.circles import circle_loss
 from tenure.simulator.codes import EVENT_TYPES, REASONS
 from tenure.simulator.joining import shop_hours
+from tenure.simulator.market import campaign_pressure, rival_fees
+from tenure.simulator.network import hours_lost
+from tenure.simulator.people import TRAVELLER, TRAVELS_MORE
 from tenure.simulator.randomness import child
 from tenure.simulator.state import World
 from tenure.simulator.timeline import DAY_SECONDS, NEVER, Flags, Floats, Integers, Month
 
 REQUEST, PORT_OUT = REASONS.index("request"), REASONS.index("port_out")
+RECENT_COMPLAINT_DAYS = 60
 NON_PAYMENT, FRAUD = REASONS.index("non_payment"), REASONS.index("fraud")
 
 
@@ -26,6 +31,7 @@ class HazardParts:
     lines: Integers
     parts: dict[str, Floats]
     probability: Floats
+    is_prepaid: Flags
 
 
 @dataclass
@@ -56,9 +62,13 @@ def net_fee(world: World, month: Month) -> Integers:
 
 
 def price_gap(world: World, month: Month) -> Floats:
-    """ln(own fee / what the rivals ask)."""
-    rival = np.array([offer.rival_fee for offer in OFFERS])[world.lines.offer]
-    return np.log(net_fee(world, month) / rival)
+    """ln(own fee / the lowest that rivals ask in the region for the like)."""
+    return np.log(net_fee(world, month) / rival_fees(world, month))
+
+
+def complained_lately(world: World, month: Month) -> Flags:
+    """For each line, whether it complained within the 60 days before the month."""
+    return world.lines.complained_at >= month.start - RECENT_COMPLAINT_DAYS * DAY_SECONDS
 
 
 def bill_shock(world: World) -> Floats:
@@ -96,10 +106,16 @@ def voluntary_hazard(world: World, behaviour: Behaviour, month: Month) -> Hazard
         "usage_decline": weights.usage_decline * np.where(broadband, 0.4, 1.0) * lines.decline,
         "bill_shock": weights.bill_shock * bill_shock(world),
         "price_gap": weights.price_gap * price_gap(world, month),
+        "rival_campaign": weights.rival_campaign * campaign_pressure(world, month),
+        # The network has not been run for this month yet: what counts is the month before.
+        "network": weights.network * np.minimum(hours_lost(world) / 24, 2.0),
+        "complaint": weights.complaint * complained_lately(world, month),
+        "circle": weights.circle * circle_loss(world, month),
+        "campaign": lines.campaign_effect,
     }
     chosen = {name: part[free] for name, part in parts.items()}
     logit = np.sum(list(chosen.values()), axis=0)
-    return HazardParts(free, chosen, 1 / (1 + np.exp(-logit)))
+    return HazardParts(free, chosen, 1 / (1 + np.exp(-logit)), prepaid[free])
 
 
 def move_usage(world: World, seed: int, behaviour: Behaviour, month: Month) -> None:
@@ -127,7 +143,8 @@ def move_usage(world: World, seed: int, behaviour: Behaviour, month: Month) -> N
     )
     lines.dormant_from = np.where(silent, day, lines.dormant_from)
     lines.dormant_to = np.where(silent, until, lines.dormant_to)
-    lines.travels = (rng.random(count) < behaviour.travel_rate).astype(np.int64)
+    travel_rate = behaviour.travel_rate * np.where(lines.behaviour_type == TRAVELLER, TRAVELS_MORE, 1.0)
+    lines.travels = (rng.random(count) < travel_rate).astype(np.int64)
 
 
 def plan_month(
@@ -136,7 +153,8 @@ def plan_month(
     """Everything that will happen to lines in the month, not yet in order."""
     rng = child(seed, "life", month.index)
     leaving = hazard.lines[rng.random(len(hazard.lines)) < hazard.probability]
-    reason = np.where(rng.random(len(leaving)) < 0.45, PORT_OUT, REQUEST)
+    has_number = world.lines.msisdn[leaving] >= 0
+    reason = np.where((rng.random(len(leaving)) < 0.45) & has_number, PORT_OUT, REQUEST)
     steps = [_step("terminated", leaving, shop_hours(rng, month, len(leaving)), reason)]
     steps.append(_returned_at_once(world, rng, behaviour, month, joined))
     steps.append(_reclaimed(world, rng, behaviour, month))

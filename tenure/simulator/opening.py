@@ -8,7 +8,7 @@ from tenure.simulator.behaviour import Behaviour
 from tenure.simulator.catalogue import CHANNELS, OFFERS, REGIONS, SEGMENTS
 from tenure.simulator.columns import NO_AMOUNT
 from tenure.simulator.journal import Journal
-from tenure.simulator.people import add_accounts, add_customers, add_lines, pick_regions
+from tenure.simulator.people import add_accounts, add_customers, add_lines, draw_types, pick_regions
 from tenure.simulator.randomness import child
 from tenure.simulator.state import World
 from tenure.simulator.timeline import DAY_SECONDS, Integers, Month, day_date, day_number
@@ -28,6 +28,7 @@ def open_operator(seed: int, behaviour: Behaviour, journal: Journal, month: Mont
     _open_people(world, journal, rng, behaviour, month, line_count - groups)
     if groups:
         _open_groups(world, journal, rng, behaviour, month, groups)
+    draw_types(world, child(seed, "types at the opening"), np.arange(len(world.lines)))
     return world
 
 

@@ -11,6 +11,13 @@ from tenure.simulator.timeline import DAY_SECONDS, Flags, Floats, Integers, Mont
 
 RELEASE_DAYS = 90  # a number rests this long before somebody else gets it
 _NUMBER_SPACE = 10**9
+BEHAVIOUR_TYPES = ("balanced", "talker", "streamer", "light", "traveller")
+TRAVELLER = BEHAVIOUR_TYPES.index("traveller")
+TRAVELS_MORE = 5.0  # a traveller against the others
+_TYPE_SHARES = (0.38, 0.20, 0.22, 0.15, 0.05)
+# Times the usual rate of events (1 over all types), and what is added to the share of data among them.
+_TYPE_RATES = (1.08, 1.08, 1.20, 0.35, 1.09)
+_TYPE_DATA = (0.0, -0.24, 0.30, 0.0, 0.05)
 _NUMBER_STRIDE = 3**18  # coprime with the space: every counter gives another number, in no visible order
 
 
@@ -104,6 +111,15 @@ def add_accounts(
         billed_to_date_amount=accounts.billed_to_date[positions],
     )
     return positions
+
+
+def draw_types(world: World, rng: np.random.Generator, positions: Integers) -> None:
+    """Give new lines a behavioural type, which tilts what they use, how much, and how often they travel."""
+    lines = world.lines
+    kind = rng.choice(len(BEHAVIOUR_TYPES), len(positions), p=_TYPE_SHARES).astype(np.int64)
+    lines.behaviour_type[positions] = kind
+    lines.rate[positions] *= np.array(_TYPE_RATES)[kind]
+    lines.data_share[positions] = np.clip(lines.data_share[positions] + np.array(_TYPE_DATA)[kind], 0.05, 0.92)
 
 
 def draw_rates(rng: np.random.Generator, behaviour: Behaviour, segment: Integers) -> tuple[Floats, Floats]:

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tenure.simulator.agenda import Agenda
+from tenure.simulator.catalogue import OFFERS, REGIONS, RIVALS
 from tenure.simulator.timeline import NEVER, Floats, Integers
 
 CIRCLE_SIZE = 6
@@ -130,6 +132,12 @@ class Lines(Growing):
     bill_3: Integers = _whole()
     usage_billed: Integers = _whole(0)
     circle: Integers = _places(CIRCLE_SIZE)  # lines it talks to, closest first
+    behaviour_type: Integers = _whole()  # position in people.BEHAVIOUR_TYPES
+    # service, market and marketing
+    complained_at: Integers = _whole()  # instant of the last complaint
+    came_from: Integers = _whole()  # rival that the number was brought from
+    went_to: Integers = _whole()  # rival that the number was carried to
+    campaign_effect: Floats = _real()  # shift of the logit of leaving, in force this month
 
 
 @dataclass
@@ -143,6 +151,20 @@ class Counters:
     circled: int = 0  # lines before this position have their calling circle
 
 
+def _grid(*shape: int) -> Floats:
+    return field(default_factory=lambda: np.zeros(shape, dtype=np.float64))
+
+
+@dataclass
+class Market:
+    """What the rivals do, by rival and region: service lines are (mobile, broadband), fees in fen by offer position."""
+
+    level: Floats = _grid(len(RIVALS), len(REGIONS))  # drift of list prices, logarithm
+    fees: Floats = _grid(len(RIVALS), len(REGIONS), len(OFFERS))
+    discount: Floats = _grid(len(RIVALS), len(REGIONS), 2)  # percent, of campaigns on this month
+    lines: Floats = _grid(len(RIVALS), len(REGIONS), 2)
+
+
 @dataclass
 class World:
     """Everything the operator knows, and the fees in force (fen, by offer position)."""
@@ -154,3 +176,8 @@ class World:
     counters: Counters = field(default_factory=Counters)
     # numbers given back, with the instant from which they may be given out again
     released: list[tuple[int, int]] = field(default_factory=list)
+    market: Market = field(default_factory=Market)
+    # minutes without service a line, by region, technology and day of the latest month; network_loss is their sum
+    outages: Floats = _grid(len(REGIONS), 3, 31)
+    network_loss: Floats = _grid(len(REGIONS), 3)
+    agenda: Agenda = field(default_factory=Agenda)

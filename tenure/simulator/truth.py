@@ -11,6 +11,7 @@ from tenure.simulator.behaviour import Behaviour, as_record
 from tenure.simulator.codes import REASONS
 from tenure.simulator.columns import codes, dates, identifiers, instants
 from tenure.simulator.life import HazardParts
+from tenure.simulator.people import BEHAVIOUR_TYPES
 from tenure.simulator.state import World
 from tenure.simulator.timeline import NEVER, Floats, Integers, Month
 
@@ -45,6 +46,7 @@ def write_month(
         "month": dates(np.full(len(there), month.first_day)),
         "voluntary_hazard": _where(hazard.probability, at),
         **{f"logit_{name}": _where(part, at) for name, part in hazard.parts.items()},
+        "true_segment": codes(lines.behaviour_type[there], BEHAVIOUR_TYPES),
         "usage_decline": pa.array(decline[there]),
         "dormant_from": dates(np.where(lines.dormant_from[there] <= last_day, lines.dormant_from[there], -1)),
         "inactive_churn_date": dates(np.where((silent >= month.first_day) & (silent <= last_day), silent, -1)),
@@ -54,6 +56,35 @@ def write_month(
     path = directory / "truth" / f"subscription_month_{month.code}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.table(columns), path, compression="zstd")
+    _add_ceiling(directory / "truth" / "ceiling.json", month, hazard)
+
+
+def _add_ceiling(path: Path, month: Month, hazard: HazardParts) -> None:
+    """truth/ceiling.json: by month, what a model that knew every true hazard would reach."""
+    earlier = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    everybody = np.ones(len(hazard.lines), dtype=bool)
+    groups = {"all": everybody, "prepaid": hazard.is_prepaid, "postpaid": ~hazard.is_prepaid}
+    record = {"month": f"{month.first_date}"} | {
+        name: {
+            "auc": reachable_auc(hazard.probability[chosen]),
+            "at_risk": int(chosen.sum()),
+            "expected_churners": round(float(hazard.probability[chosen].sum()), 3),
+        }
+        for name, chosen in groups.items()
+    }
+    path.write_text(json.dumps([*earlier, record], indent=1) + "\n", encoding="utf-8")
+
+
+def reachable_auc(probability: Floats) -> float | None:
+    """AUC that the true probabilities have in expectation: each line counts as a case with its probability and as
+    none with the rest; ties count half. None when there is nobody to tell apart."""
+    value, group = np.unique(probability, return_inverse=True)
+    cases = np.bincount(group, weights=probability, minlength=len(value))
+    others = np.bincount(group, weights=1 - probability, minlength=len(value))
+    if len(value) < 2:
+        return None
+    below = np.cumsum(others) - others
+    return round(float((cases * (below + others / 2)).sum() / (cases.sum() * others.sum())), 5)
 
 
 def _where(values: Floats, at: Integers) -> pa.Array:

@@ -3,15 +3,18 @@
 from functools import cache
 
 from tenure.simulator.entities.billing import billing
+from tenure.simulator.entities.care import care
 from tenure.simulator.entities.crm import crm
 from tenure.simulator.entities.entity import Entity
+from tenure.simulator.entities.market import market
+from tenure.simulator.entities.network import network
 from tenure.simulator.entities.usage import usage
 
 
 @cache
 def entities() -> dict[str, Entity]:
     """Every extract by `source.entity`, in delivery order."""
-    return {entity.full_name: entity for entity in (*crm(), *billing(), *usage())}
+    return {entity.full_name: entity for entity in (*crm(), *billing(), *usage(), *network(), *care(), *market())}
 
 
 __all__ = ["Entity", "entities"]
