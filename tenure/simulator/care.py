@@ -88,8 +88,8 @@ def take_care(world: World, seed: int, journal: Journal, month: Month) -> None:
         ended_at=ended_at,
         wait_seconds=answered_at - at,
         handle_seconds=np.where(answered, ended_at - answered_at, -1),
-        is_abandoned=~answered,
-        is_resolved=solved,
+        is_abandoned=1 - answered,
+        is_resolved=solved.astype(np.int64),
         staff_id=-1,
     )
     _open_tickets(world, child(seed, "tickets", month.index), journal, month, contacts, opens, ended_at)
@@ -129,8 +129,8 @@ def _contacts(world: World, rng: np.random.Generator, month: Month, lost: Floats
     streams.append(("billing", -1, -1, _SHOCK_CONTACTS * shock, True))
     streams.append(("complaint", _COMPLAINT, _BILL, _SHOCK_COMPLAINTS * shock, True))
     for cause in causes[weights > 0]:
-        part = _COMPLAINTS * weights[cause] * (built if cause == _COVERAGE else 1.0)
-        streams.append(("complaint", _COMPLAINT, int(cause), np.broadcast_to(part, (len(here),)), False))
+        part = _COMPLAINTS * weights[cause] * (built if cause == _COVERAGE else np.ones(len(here)))
+        streams.append(("complaint", _COMPLAINT, int(cause), part, False))
     streams.append(("fault", _FAULT, _COVERAGE, faults, False))
     streams.append(("request", _REQUEST, _SERVICE, np.full(len(here), _REQUESTS), False))
     parts = []
@@ -154,7 +154,7 @@ def _contacts(world: World, rng: np.random.Generator, month: Month, lost: Floats
 
 
 def _struck(world: World, rng: np.random.Generator, here: Integers, rate: Floats) -> tuple[Integers, Integers]:
-    """Lines and days (from 0) of contacts at `rate` by kind of line, region and day, each line as likely as the next."""
+    """Lines and days (from 0) of contacts at `rate` by kind of line, region and day, every line alike."""
     lines, regions = world.lines, len(REGIONS)
     group = (lines.msisdn[here] < 0) * regions + lines.region[here]
     order = here[np.argsort(group, kind="stable")]
@@ -270,8 +270,8 @@ def _call_back(
         ended_at=started + ringing + talk,
         wait_seconds=ringing,
         handle_seconds=np.where(reached, talk, -1),
-        is_abandoned=~reached,
-        is_resolved=reached,
+        is_abandoned=1 - reached,
+        is_resolved=reached.astype(np.int64),
         staff_id=-1,
     )
 

@@ -58,7 +58,7 @@ def open_market(world: World, seed: int, journal: Journal, month: Month) -> None
         moves = np.ones(shape, dtype=bool)
         ours = _lines_by_service(world)
         market.lines = np.rint(
-            _LINES_AGAINST_OURS[:, None, :] * ours[None, :, :] * rng.uniform(0.85, 1.15, shape + (1,))
+            _LINES_AGAINST_OURS[:, None, :] * ours[None, :, :] * rng.uniform(0.85, 1.15, (*shape, 1))
         )
     # Prices forget: no rival drifts away for good.
     market.level = np.where(moves, 0.7 * market.level + step, market.level)
@@ -83,9 +83,8 @@ def _campaigns(seed: int, index: int) -> list[_Campaign]:
             found.append(_Campaign(number, script.rival, region, line, script.discount_percent, first, last))
     rng = child(seed, "rival campaigns", index)
     if index >= RECURS_FROM and rng.random() < _SURPRISE:
-        rival, region, line = rng.integers(len(RIVALS)), rng.integers(len(REGIONS)), rng.integers(len(SERVICE_LINES))
-        surprise = (int(rival), int(region), int(line), _SURPRISE_PERCENT, index, index)
-        found.append(_Campaign(len(RIVAL_CAMPAIGNS), *surprise))
+        place = (int(rng.integers(size)) for size in (len(RIVALS), len(REGIONS), len(SERVICE_LINES)))
+        found.append(_Campaign(len(RIVAL_CAMPAIGNS), *place, _SURPRISE_PERCENT, index, index))
     return found
 
 
