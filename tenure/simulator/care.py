@@ -9,6 +9,7 @@ from tenure.simulator.journal import Journal
 from tenure.simulator.life import bill_shock, price_gap
 from tenure.simulator.network import REGION_LEVELS, hours_lost
 from tenure.simulator.randomness import child
+from tenure.simulator.staff import pick_staff
 from tenure.simulator.state import World
 from tenure.simulator.timeline import DAY_SECONDS, NEVER, Flags, Floats, Integers, Month
 
@@ -21,6 +22,7 @@ TICKET_STATES = ("open", "resolved", "reopened")
 SEVERITIES = ("low", "medium", "high")
 SURVEYS = ("nps", "csat")
 TOUCHPOINTS = (*CHANNELS, "relationship")
+_APP = CHANNELS.index("app")
 _COMPLAINT, _FAULT, _REQUEST = range(3)
 _OUTAGE, _COVERAGE, _BILL, _SERVICE, _PRICE, _OTHER = range(6)
 # By channel: share of contacts, mean wait in seconds at usual load, patience, time to deal with it, share resolved.
@@ -90,7 +92,8 @@ def take_care(world: World, seed: int, journal: Journal, month: Month) -> None:
         handle_seconds=np.where(answered, ended_at - answered_at, -1),
         is_abandoned=1 - answered,
         is_resolved=solved.astype(np.int64),
-        staff_id=-1,
+        # The app answers by itself.
+        staff_id=np.where(answered & (channel != _APP), pick_staff(rng, "agent", world.lines.region[line]), -1),
     )
     _open_tickets(world, child(seed, "tickets", month.index), journal, month, contacts, opens, ended_at)
     complaint = opens & (contacts.ticket == _COMPLAINT)
@@ -138,11 +141,11 @@ def _contacts(world: World, rng: np.random.Generator, month: Month, lost: Floats
         line = here[rng.random(len(here)) < rate]
         day = rng.integers(0, 12 if after_bill else month.days, len(line))
         parts.append((line, day, *(np.full(len(line), value) for value in (TOPICS.index(topic), ticket, cause))))
-    for topic, ticket, cause, rate in (
+    for topic, ticket, cause, daily in (
         ("network", -1, -1, _OUTAGE_CONTACTS),
         ("complaint", _COMPLAINT, _OUTAGE, _OUTAGE_COMPLAINTS),
     ):
-        line, day = _struck(world, rng, here, lost / 10 * rate)
+        line, day = _struck(world, rng, here, lost / 10 * daily)
         parts.append((line, day, *(np.full(len(line), value) for value in (TOPICS.index(topic), ticket, cause))))
     line, day, topics, tickets, cause_codes = (np.concatenate(column) for column in zip(*parts, strict=True))
     at = (month.first_day + day) * DAY_SECONDS + _hour_of_contact(rng, len(line))
@@ -272,7 +275,7 @@ def _call_back(
         handle_seconds=np.where(reached, talk, -1),
         is_abandoned=1 - reached,
         is_resolved=reached.astype(np.int64),
-        staff_id=-1,
+        staff_id=pick_staff(rng, "agent", world.lines.region[line]),
     )
 
 

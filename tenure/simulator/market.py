@@ -83,8 +83,8 @@ def _campaigns(seed: int, index: int) -> list[_Campaign]:
             found.append(_Campaign(number, script.rival, region, line, script.discount_percent, first, last))
     rng = child(seed, "rival campaigns", index)
     if index >= RECURS_FROM and rng.random() < _SURPRISE:
-        place = (int(rng.integers(size)) for size in (len(RIVALS), len(REGIONS), len(SERVICE_LINES)))
-        found.append(_Campaign(len(RIVAL_CAMPAIGNS), *place, _SURPRISE_PERCENT, index, index))
+        rival, region, line = (int(rng.integers(size)) for size in (len(RIVALS), len(REGIONS), len(SERVICE_LINES)))
+        found.append(_Campaign(len(RIVAL_CAMPAIGNS), rival, region, line, _SURPRISE_PERCENT, index, index))
     return found
 
 

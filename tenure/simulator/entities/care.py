@@ -13,6 +13,7 @@ from tenure.simulator.care import (
 )
 from tenure.simulator.columns import booleans, instants, integers
 from tenure.simulator.entities.entity import CUSTOMER, LINE, REGION, Entity, codes_of, identifiers_of
+from tenure.simulator.staff import STAFF_IDS
 
 
 def care() -> list[Entity]:
@@ -35,7 +36,7 @@ def care() -> list[Entity]:
                 ("handle_seconds", integers),
                 ("is_abandoned", booleans),
                 ("is_resolved", booleans),
-                ("staff_id", identifiers_of("W", 4)),
+                ("staff_id", codes_of(STAFF_IDS)),
             ),
             "started_at",
             "parquet",
