@@ -12,7 +12,7 @@ class Hazard:
     intercept_prepaid: float = -5.85
     intercept_postpaid: float = -5.9
     intercept_broadband: float = -5.6
-    group: float = -0.5  # a group line leaves less easily than a person's
+    group: float = -0.8  # a group line leaves less easily than a person's
     young_tenure: float = 1.6  # times exp(-tenure in months / 10)
     bound_by_contract: float = -1.1  # a contract that runs beyond the next month
     contract_expiring: float = 1.9  # a contract that ends within 30 days or ended within the last 45
@@ -22,7 +22,7 @@ class Hazard:
     rival_campaign: float = 0.7  # times the discount of rivals' campaigns in the region, in units of 20 percent
     network: float = 0.9  # times the days without service in the month before, by region, at most 2
     complaint: float = 1.1  # complained within the last 60 days
-    circle: float = 1.6  # times the share of the calling circle lost in the two months before
+    circle: float = 3.0  # times the share of the calling circle lost in the two months before
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ _COMPLAINT, _FAULT, _REQUEST = range(3)
 _OUTAGE, _COVERAGE, _BILL, _SERVICE, _PRICE, _OTHER = range(6)
 # By channel: share of contacts, mean wait in seconds at usual load, patience, time to deal with it, share resolved.
 _CHANNEL_SHARE = (0.42, 0.22, 0.12, 0.14, 0.04, 0.06)
-_WAIT = (14, 0, 420, 45, 18_000, 1_500)
+_WAIT = (9, 0, 420, 45, 18_000, 1_500)
 _PATIENCE = (180, NEVER, 2_700, 240, NEVER, NEVER)
 _HANDLE = (300, 60, 660, 480, 420, 300)
 _RESOLVED = (0.78, 0.72, 0.88, 0.74, 0.68, 0.62)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+from sklearn.linear_model import LogisticRegression
 
 from tests.oracle.deliveries import MANIFEST
 
@@ -25,7 +26,7 @@ def frame(folder: Path, entity: str, columns: list[str] | None = None) -> pd.Dat
         content = path.read_bytes()
         text = io.BytesIO(gzip.decompress(content) if path.suffix == ".gz" else content)
         if ".jsonl" in path.name:
-            parts.append(pd.read_json(text, lines=True, dtype=False, convert_dates=False))
+            parts.append(pd.read_json(text, lines=True, dtype=False))
         else:
             part = pd.read_csv(text, dtype=str, keep_default_na=False)
             parts.append(part.where(part != "", None))
@@ -40,23 +41,30 @@ def local_days(texts: pd.Series) -> pd.Series:
 
 
 def as_of(history: pd.DataFrame, key: str, instant: str) -> pd.DataFrame:
-    """The last row of each key with `effective_at` before the instant (texts of one offset sort by time)."""
+    """The last row of each key with `effective_at` before the instant, from rows in order of time.
+
+    Files come in that order, and texts of one offset sort by time.
+    """
     past = history[history["effective_at"] < instant]
-    return past.sort_values("effective_at", kind="stable").drop_duplicates(key, keep="last").set_index(key)
+    return past.drop_duplicates(key, keep="last").set_index(key)
+
+
+def month_starts(count: int) -> list[str]:
+    """The first instants of the first `count` months of the simulated operator."""
+    return [f"{month}-01T00:00:00+08:00" for month in pd.period_range("2025-08", periods=count, freq="M")]
 
 
 def fit_logit(features: pd.DataFrame, outcome: pd.Series) -> pd.DataFrame:
-    """Maximum likelihood logit with an intercept (Newton's method): coefficient and standard error by feature."""
-    design = np.column_stack([np.ones(len(features)), features.to_numpy(dtype=float)])
-    seen, weights = outcome.to_numpy(dtype=float), np.zeros(features.shape[1] + 1)
-    weights[0] = np.log(seen.mean() / (1 - seen.mean()))
-    for _ in range(30):
-        chance = 1 / (1 + np.exp(-design @ weights))
-        information = design.T @ (design * (chance * (1 - chance))[:, None])
-        step = np.linalg.solve(information, design.T @ (seen - chance))
-        weights += step
-        if np.abs(step).max() < 1e-8:
-            break
-    error = np.sqrt(np.diag(np.linalg.inv(information)))
-    names = ["intercept", *features.columns]
-    return pd.DataFrame({"coefficient": weights, "error": error}, index=names)
+    """Logit with an intercept, as good as unpenalised: coefficient and standard error by feature."""
+    values = features.to_numpy(dtype=float)
+    model = LogisticRegression(C=1e6, solver="newton-cholesky", max_iter=200).fit(values, outcome)
+    chance = model.predict_proba(values)[:, 1]
+    design = np.column_stack([np.ones(len(values)), values])
+    information = design.T @ (design * (chance * (1 - chance))[:, None])
+    return pd.DataFrame(
+        {
+            "coefficient": [model.intercept_[0], *model.coef_[0]],
+            "error": np.sqrt(np.diag(np.linalg.inv(information))),
+        },
+        index=["intercept", *features.columns],
+    )

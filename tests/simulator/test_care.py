@@ -9,11 +9,10 @@ import pandas as pd
 import pytest
 
 from tests.simulator.extract_frames import as_of, frame, local_days
-from tests.simulator.test_hazard import busy  # noqa: F401 (the fixture)
 
 
 @pytest.fixture(scope="module")
-def interactions(busy: Path) -> pd.DataFrame:  # noqa: F811
+def interactions(busy: Path) -> pd.DataFrame:
     """Contacts that customers began."""
     rows = frame(busy, "care.interaction")
     rows = rows[rows["direction"] == "inbound"]
@@ -22,7 +21,7 @@ def interactions(busy: Path) -> pd.DataFrame:  # noqa: F811
 
 
 @pytest.fixture(scope="module")
-def tickets(busy: Path) -> pd.DataFrame:  # noqa: F811
+def tickets(busy: Path) -> pd.DataFrame:
     """Every state of every ticket, in order of time."""
     return frame(busy, "care.ticket").sort_values(["ticket_id", "effective_at"], kind="stable")
 
@@ -35,7 +34,7 @@ def complaints(tickets: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def lines_by_region(busy: Path) -> pd.Series:  # noqa: F811
+def lines_by_region(busy: Path) -> pd.Series:
     """Lines by region at the middle of the story."""
     return as_of(frame(busy, "crm.subscription"), "subscription_id", "2026-05-01")["region_id"].value_counts()
 
@@ -56,7 +55,7 @@ def test_complaints_rise_in_outage_days_in_the_region_and_nowhere_else(
     assert (during.loc[during["region_id"] == "SC-CD", "cause_code"] == "outage").mean() > 0.7
 
 
-def test_bill_shocks_make_complaints_about_the_bill(busy: Path, complaints: pd.DataFrame) -> None:  # noqa: F811
+def test_bill_shocks_make_complaints_about_the_bill(busy: Path, complaints: pd.DataFrame) -> None:
     rows = frame(busy, "billing.invoice_line")
     rows = rows[rows["charge_type"].isin(("recurring", "usage", "discount")) & rows["subscription_id"].notna()]
     rows = rows[rows["document_type"].isin(("invoice", "statement"))].astype({"net_amount": float})
@@ -114,7 +113,7 @@ def test_waits_grow_with_the_load_of_the_hour_and_with_outages(interactions: pd.
     assert calls.loc[days, "wait_seconds"].mean() > 2 * calls.loc[~days, "wait_seconds"].mean()
 
 
-def test_scores_after_a_contact_fall_with_the_wait(busy: Path, interactions: pd.DataFrame) -> None:  # noqa: F811
+def test_scores_after_a_contact_fall_with_the_wait(busy: Path, interactions: pd.DataFrame) -> None:
     answers = frame(busy, "care.survey_response")
     answers = answers[answers["survey_type"] == "csat"].assign(at=lambda rows: pd.to_datetime(rows["responded_at"]))
     contacts = interactions[~interactions["is_abandoned"]].assign(ended=lambda rows: pd.to_datetime(rows["ended_at"]))
@@ -139,7 +138,7 @@ def test_scores_after_a_contact_fall_with_the_wait(busy: Path, interactions: pd.
     assert score.between(1, 5).all()
 
 
-def test_complaints_cost_recommendation(busy: Path, complaints: pd.DataFrame) -> None:  # noqa: F811
+def test_complaints_cost_recommendation(busy: Path, complaints: pd.DataFrame) -> None:
     answers = frame(busy, "care.survey_response")
     answers = answers[answers["survey_type"] == "nps"]
     day = local_days(answers["responded_at"])

@@ -8,50 +8,83 @@ of the month; the truth gives the coefficients to compare with, nothing else.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
-from tenure.simulator import Behaviour, simulate
 from tenure.simulator.behaviour import Hazard
-from tests.simulator.extract_frames import as_of, fit_logit, frame, local_days
+from tests.simulator.extract_frames import as_of, fit_logit, frame, local_days, month_starts
 
-LINES, MONTHS, SEED = 7_000, 13, 11
+MONTHS = 13
 FIRST = 3  # bill shocks need three bills
+ENOUGH_EVENTS = 12
 # Two standard errors tell a cause from chance; four cover the estimate of a coefficient that is measured exactly.
 TELLS, COVERS = 2, 4
+# Fading and the circle are measured with error: what stays unseen of them makes lines differ in ways that no feature
+# tells, which takes up to a tenth off every other coefficient.
+FRAILTY = 0.1
+EXACT = (
+    *("group", "young_tenure", "bound_by_contract", "contract_expiring"),
+    *("bill_shock", "rival_campaign", "network", "complaint"),
+)
 
 
-@pytest.fixture(scope="session")
-def busy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Enough lines, in lively enough use, for a regression: the extracts of 13 closed months."""
-    out = tmp_path_factory.mktemp("busy") / "out"
-    simulate(out, subscriptions=LINES, months=MONTHS, seed=SEED, behaviour=Behaviour(events_per_day=1.0))
-    return out
+def _events(busy: Path) -> Iterator[pd.DataFrame]:
+    """Usage by month: the number, and the other party on our own network (0 for none), both as integers."""
+    for path in sorted((busy / "usage.usage_event").glob("*.parquet")):
+        table = pq.read_table(path, columns=["msisdn", "network_type", "other_party_msisdn"])
+        on_net = pc.equal(table["network_type"], "on_net")
+        other = pc.if_else(on_net, pc.fill_null(table["other_party_msisdn"], "0"), "0")
+        numbers = {"number": table["msisdn"], "other": other}
+        yield pd.DataFrame({name: pc.cast(column, "int64").to_numpy() for name, column in numbers.items()})
 
 
-def _starts() -> list[str]:
-    months = pd.period_range("2025-08", periods=MONTHS + 1, freq="M")
-    return [f"{month}-01T00:00:00+08:00" for month in months]
+def _usage_and_friends(busy: Path) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
+    """Events by number and month (columns 0, 1, ..., as if every month had the same total), and who is known by the
+    start of each month to belong to whose circle: at least three calls or messages so far."""
+    counts, talks, friends = {}, [], []
+    for month, events in enumerate(_events(busy)):
+        so_far = pd.concat(talks) if talks else pd.DataFrame(columns=["number", "other", "times"], dtype="int64")
+        times = so_far.groupby(["number", "other"])["times"].sum()
+        friends.append(times[times >= 3].index.to_frame(index=False))
+        counts[month] = events["number"].value_counts()
+        known = events[events["other"] > 0].groupby(["number", "other"]).size()
+        talks.append(known.rename("times").reset_index())
+    usage = pd.DataFrame(counts).fillna(0)
+    return usage * usage.sum().mean() / usage.sum(), friends
 
 
-def _usage(busy: Path) -> pd.DataFrame:
-    """Own usage events by number and month (columns 0, 1, ...)."""
-    counts = {}
-    for month, path in enumerate(sorted((busy / "usage.usage_event").glob("*.parquet"))):
-        events = pd.read_parquet(path, columns=["msisdn", "direction"])
-        counts[month] = events.loc[events["direction"] == "outgoing", "msisdn"].value_counts()
-    return pd.DataFrame(counts).fillna(0)
+def _usage_lost(counts: pd.DataFrame, numbers: pd.Series, month: int) -> tuple[np.ndarray, np.ndarray]:
+    """Usual events a month, and the share of them missing in the month before.
+
+    Measured with error, by the noise of counts and because the usual is taken from earlier months in which usage may
+    have been fading already.
+    """
+    mine = counts.reindex(numbers).fillna(0).to_numpy()
+    earlier = np.sort(mine[:, max(0, month - 7) : month - 1], axis=1)
+    months = (earlier > 0).sum(axis=1)
+    # The month that seven in ten of those with usage do not exceed.
+    place = earlier.shape[1] - months + (0.7 * (months - 1)).astype(int)
+    usual = np.where(months > 0, earlier[np.arange(len(mine)), np.minimum(place, earlier.shape[1] - 1)], 0.0)
+    return usual, np.clip(1 - mine[:, month - 1] / np.maximum(usual, 1), 0, 1)
 
 
-def _usage_lost(counts: pd.DataFrame, numbers: pd.Series, month: int) -> np.ndarray:
-    """Share of normal usage missing in the month before: measured with error, by the noise of counts and because
-    normal is itself the mean of earlier months in which usage may have been fading already."""
-    mine = counts.reindex(numbers).fillna(0)
-    usual = mine[list(range(max(0, month - 7), month - 1))].quantile(0.7, axis=1)
-    return np.where(usual >= 8, np.clip(1 - mine[month - 1] / usual.clip(lower=1), 0, 1), 0.0)
+def _circle_lost(friends: pd.DataFrame, tables: dict[str, pd.DataFrame], month: int) -> pd.Series:
+    """By number, the share of its circle that ended in the two months before; who ended earlier counts no more.
+
+    Measured with error: who fell silent for good is lost too but ends later, and a circle is known by its calls only.
+    """
+    starts = month_starts(MONTHS)
+    lines = as_of(tables["subscription"], "number", starts[month])
+    ended = friends["other"].map(lines["subscription_id"]).map(tables["ended"]).fillna("9999")
+    counted = ended >= starts[month - 2]
+    lost = counted & (ended < starts[month])
+    return lost.groupby(friends["number"]).sum() / counted.groupby(friends["number"]).sum().clip(lower=1)
 
 
 def _bills(busy: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -69,9 +102,9 @@ def _bills(busy: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     return bills, share
 
 
-def _month(busy: Path, tables: dict[str, pd.DataFrame], month: int) -> pd.DataFrame:
+def _month(tables: dict[str, pd.DataFrame], friends: pd.DataFrame, month: int) -> pd.DataFrame:
     """One row per line at risk in the month: what is known at its start, and whether it left by its own will."""
-    starts = _starts()
+    starts = month_starts(MONTHS + 1)
     start, end, before = starts[month], starts[month + 1], starts[month - 1]
     today = int(local_days(pd.Series([start])).iloc[0])
     lines = as_of(tables["subscription"], "subscription_id", start)
@@ -116,29 +149,34 @@ def _month(busy: Path, tables: dict[str, pd.DataFrame], month: int) -> pd.DataFr
     tickets = tables["complaint"]
     recent = tickets[tickets["opened_day"].between(today - 60, today, inclusive="left")]
     table["complaint"] = lines.index.isin(recent["subscription_id"]).astype(float)
-    table["usage_decline"] = _usage_lost(tables["usage"], lines["msisdn"], month)
+    usual, table["usage_decline"] = _usage_lost(tables["usage"], lines["number"], month)
+    table["circle"] = lines["number"].map(_circle_lost(friends, tables, month)).fillna(0)
     now = events[(events["occurred_at"] >= start) & (events["occurred_at"] < end)]
     left = now.loc[now["reason_code"].isin(("request", "port_out")), "subscription_id"]
     table["left"] = table.index.isin(left)
-    return table
+    # Usage can have faded only where it was known before: two full months of it, and enough events to compare.
+    return table[(tenure > 2.5) & (usual >= ENOUGH_EVENTS)]
 
 
 @pytest.fixture(scope="module")
 def at_risk(busy: Path) -> pd.DataFrame:
     """One row per mobile postpaid line and month."""
-    tables = {
-        name: frame(busy, f"crm.{name}") for name in ("subscription", "offer", "customer", "contract")
-    } | {name: frame(busy, f"market.{name}") for name in ("rival_offer", "rival_campaign")}
-    tables["event"] = frame(busy, "crm.subscription_event").sort_values("occurred_at", kind="stable")
+    crm, market = ("subscription", "offer", "customer", "contract"), ("rival_offer", "rival_campaign")
+    tables = {name: frame(busy, f"crm.{name}") for name in crm}
+    tables |= {name: frame(busy, f"market.{name}") for name in market}
+    tables["subscription"]["number"] = tables["subscription"]["msisdn"].fillna("0").astype("int64")
+    tables["event"] = frame(busy, "crm.subscription_event")
+    over = tables["event"][tables["event"]["event_type"] == "terminated"]
+    tables["ended"] = over.set_index("subscription_id")["occurred_at"]
     tables["contract"]["end_day"] = local_days(tables["contract"]["end_date"])
     tables["rival_offer"]["fee"] = tables["rival_offer"]["monthly_fee_amount"].astype(float)
     tables["bills"], tables["discounts"] = _bills(busy)
-    tables["usage"] = _usage(busy)
+    tables["usage"], friends = _usage_and_friends(busy)
     tables["quality"] = frame(busy, "network.quality_daily").astype({"outage_minutes": float})
     tickets = frame(busy, "care.ticket")
     tickets["opened_day"] = local_days(tickets["opened_at"])
     tables["complaint"] = tickets[tickets["ticket_type"] == "complaint"]
-    return pd.concat({month: _month(busy, tables, month) for month in range(FIRST, MONTHS)})
+    return pd.concat({month: _month(tables, friends[month], month) for month in range(FIRST, MONTHS)})
 
 
 @pytest.fixture(scope="module")
@@ -154,20 +192,16 @@ def test_lines_at_risk_are_those_of_the_truth(busy: Path, at_risk: pd.DataFrame)
     assert len(rebuilt - free) <= 0.002 * len(rebuilt)
 
 
-@pytest.mark.parametrize(
-    "cause",
-    ["group", "young_tenure", "bound_by_contract", "contract_expiring", "bill_shock"]
-    + ["rival_campaign", "network", "complaint"],
-)
+@pytest.mark.parametrize("cause", EXACT)
 def test_a_cause_that_the_extracts_state_exactly_has_its_coefficient(fitted: pd.DataFrame, cause: str) -> None:
     estimate, error = fitted.loc[cause]
     planted = getattr(Hazard(), cause)
-    assert abs(estimate - planted) < COVERS * error, (estimate, error, planted)
+    assert abs(estimate - planted) < COVERS * error + FRAILTY * abs(planted), (estimate, error, planted)
     assert np.sign(planted) * estimate > TELLS * error, "the cause cannot be told from chance"
 
 
 def test_the_price_against_rivals_has_its_coefficient(fitted: pd.DataFrame) -> None:
-    # A dear plan also makes usage fade, and fading is measured with error, so that its price takes over part of it:
+    # A dear plan also makes usage fade, and fading is measured with error, so that its price takes over part of that:
     # up to a third above the planted coefficient is expected.
     estimate, error = fitted.loc["price_gap"]
     planted = Hazard().price_gap
@@ -175,13 +209,15 @@ def test_the_price_against_rivals_has_its_coefficient(fitted: pd.DataFrame) -> N
     assert estimate > TELLS * error
 
 
-def test_fading_usage_comes_before_leaving(fitted: pd.DataFrame) -> None:
-    # Measured by counts of events against earlier counts, the share of usage lost carries noise in most lines and none
-    # of the planted effect there, so that the coefficient is attenuated; it may not be larger than the planted one.
-    estimate, error = fitted.loc["usage_decline"]
-    planted = Hazard().usage_decline
-    assert 0.4 * planted < estimate < planted + COVERS * error
-    assert estimate > 10 * error
+@pytest.mark.parametrize(("cause", "least"), [("usage_decline", 0.6), ("circle", 0.3)])
+def test_a_cause_measured_with_error_has_part_of_its_coefficient(
+    fitted: pd.DataFrame, cause: str, least: float
+) -> None:
+    # Error in a feature takes something off its coefficient (attenuation) and adds nothing to it.
+    estimate, error = fitted.loc[cause]
+    planted = getattr(Hazard(), cause)
+    assert least * planted - COVERS * error < estimate < planted + COVERS * error
+    assert estimate > TELLS * error
 
 
 def test_the_regression_sees_no_cause_that_is_not_there(at_risk: pd.DataFrame) -> None:
@@ -191,14 +227,13 @@ def test_the_regression_sees_no_cause_that_is_not_there(at_risk: pd.DataFrame) -
     result = fit_logit(at_risk.drop(columns="left"), dealt).drop("intercept")
     assert (result["coefficient"].abs() < COVERS * result["error"]).all()
     planted = Hazard()
-    strong = ["young_tenure", "contract_expiring", "price_gap", "usage_decline", "network", "complaint"]
-    for cause in strong:
+    for cause in ("young_tenure", "contract_expiring", "price_gap", "usage_decline", "complaint"):
         assert abs(result.loc[cause, "coefficient"] - getattr(planted, cause)) > COVERS * result.loc[cause, "error"]
 
 
 def test_the_ceiling_is_the_auc_of_the_true_hazards(busy: Path) -> None:
     ceiling = json.loads((busy / "truth" / "ceiling.json").read_text())
-    assert [record["month"] for record in ceiling] == [start[:10] for start in _starts()[:-1]]
+    assert [record["month"] for record in ceiling] == [start[:10] for start in month_starts(MONTHS)]
     for record, path in zip(ceiling, sorted((busy / "truth").glob("subscription_month_*.parquet")), strict=True):
         hazard = pd.read_parquet(path)["voluntary_hazard"].dropna().to_numpy()
         assert record["all"]["at_risk"] == len(hazard)

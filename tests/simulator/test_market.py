@@ -9,31 +9,32 @@ import pandas as pd
 import pytest
 
 from tests.simulator.extract_frames import as_of, frame
-from tests.simulator.test_hazard import busy  # noqa: F401 (the fixture)
 
 
 @pytest.fixture(scope="module")
-def porting(busy: Path) -> pd.DataFrame:  # noqa: F811
+def porting(busy: Path) -> pd.DataFrame:
     """Requests to carry a number over."""
     return frame(busy, "market.porting")
 
 
 @pytest.fixture(scope="module")
-def shares(busy: Path) -> pd.DataFrame:  # noqa: F811
+def shares(busy: Path) -> pd.DataFrame:
     """The market by region, operator, month and service line."""
     return frame(busy, "market.market_share").astype({"subscription_count": int, "share_ratio": float})
 
 
-def test_numbers_carried_out_are_the_lines_that_ended_by_it(busy: Path, porting: pd.DataFrame) -> None:  # noqa: F811
+def test_numbers_carried_out_are_the_lines_that_ended_by_it(busy: Path, porting: pd.DataFrame) -> None:
     events = frame(busy, "crm.subscription_event")
     ended = events[events["reason_code"] == "port_out"].set_index("subscription_id")
-    out = porting[(porting["direction"] == "out") & (porting["status_code"] == "completed")].set_index("subscription_id")
+    out = porting[(porting["direction"] == "out") & (porting["status_code"] == "completed")].set_index(
+        "subscription_id"
+    )
     assert len(out) == len(ended) > 100
     assert (out["completed_at"].sort_index() == ended["occurred_at"].sort_index()).all()
     assert (out["rival_name"].sort_index() == ended["other_operator"].sort_index()).all()
 
 
-def test_numbers_brought_belong_to_new_lines(busy: Path, porting: pd.DataFrame) -> None:  # noqa: F811
+def test_numbers_brought_belong_to_new_lines(busy: Path, porting: pd.DataFrame) -> None:
     brought = porting[porting["direction"] == "in"]
     lines = frame(busy, "crm.subscription").drop_duplicates("subscription_id").set_index("subscription_id")
     new = lines[(lines["activated_at"] >= "2025-08-01") & lines["msisdn"].notna()]
@@ -46,7 +47,7 @@ def test_numbers_brought_belong_to_new_lines(busy: Path, porting: pd.DataFrame) 
     assert ((done - asked) <= pd.Timedelta(hours=48)).all()
 
 
-def test_rejected_requests_are_few_and_end_nothing(busy: Path, porting: pd.DataFrame) -> None:  # noqa: F811
+def test_rejected_requests_are_few_and_end_nothing(busy: Path, porting: pd.DataFrame) -> None:
     rejected = porting[porting["status_code"] == "rejected"]
     assert 0 < len(rejected) < len(porting) / 5
     assert set(rejected["direction"]) == {"out"}
@@ -60,7 +61,7 @@ def test_shares_sum_to_one_in_each_market(shares: pd.DataFrame) -> None:
     np.testing.assert_allclose(shares["share_ratio"], shares["subscription_count"] / total, atol=4e-6)
 
 
-def test_our_share_counts_the_lines_on_the_network(busy: Path, shares: pd.DataFrame) -> None:  # noqa: F811
+def test_our_share_counts_the_lines_on_the_network(busy: Path, shares: pd.DataFrame) -> None:
     end = "2025-10-01T00:00:00+08:00"  # before the first line can have been silent for 90 days
     lines = as_of(frame(busy, "crm.subscription"), "subscription_id", end)
     events = frame(busy, "crm.subscription_event")
@@ -72,7 +73,7 @@ def test_our_share_counts_the_lines_on_the_network(busy: Path, shares: pd.DataFr
     assert (counted.sort_index().to_numpy() == written.sort_index().to_numpy()).all()
 
 
-def test_a_campaign_lowers_the_price_while_it_lasts(busy: Path) -> None:  # noqa: F811
+def test_a_campaign_lowers_the_price_while_it_lasts(busy: Path) -> None:
     campaign = frame(busy, "market.rival_campaign").iloc[0]
     offers = frame(busy, "market.rival_offer").assign(fee=lambda rows: rows["monthly_fee_amount"].astype(float))
     chosen = offers[
@@ -101,6 +102,8 @@ def test_a_rivals_campaign_draws_lines_to_it(porting: pd.DataFrame, shares: pd.D
     error = np.sqrt(drawn * (1 - drawn) / there.sum() + usual * (1 - usual) / (~there).sum())
     assert drawn - usual > 2 * error
     mobile = shares[shares["service_line"] == "mobile"]
-    own = mobile[mobile["operator_name"] == "East Telecom"].pivot(index="month", columns="region_id", values="share_ratio")
+    own = mobile[mobile["operator_name"] == "East Telecom"].pivot(
+        index="month", columns="region_id", values="share_ratio"
+    )
     growth = own.loc["2026-04-01"] / own.loc["2026-01-01"] - 1
     assert growth[struck].min() > growth.drop(struck).max()
