@@ -197,7 +197,7 @@ def close_market(world: World, seed: int, journal: Journal, month: Month) -> Non
     rival = np.concatenate(
         [lines.went_to[out], lines.came_from[inward], rng.choice(len(RIVALS), len(refused), p=_PULL)]
     )
-    # Asked for up to two days before: the rule of the Chinese regulator for carrying a number over.
+    # Asked for up to two days before.
     asked = done - rng.integers(3_600, 2 * DAY_SECONDS, len(line))
     direction, state = np.repeat([1, 0, 1], kinds), np.repeat([0, 0, 1], kinds)
     order = np.lexsort((line, done))

@@ -70,7 +70,7 @@ def test_bill_shocks_make_complaints_about_the_bill(busy: Path, complaints: pd.D
         who = set(about_bills.loc[about_bills["opened_at"].str[:7] == months[place][:7], "subscription_id"])
         for is_shocked in (True, False):
             chosen = bills.index[billed & (shocked == is_shocked)]
-            counts[is_shocked][0] += sum(line in who for line in chosen)
+            counts[is_shocked][0] += chosen.isin(who).sum()
             counts[is_shocked][1] += len(chosen)
     (hit, shocks), (others, calm) = counts[True], counts[False]
     rate, usual_rate = hit / shocks, others / calm

@@ -213,3 +213,25 @@ def test_prepaid_lines_fall_silent_and_some_come_back(truth: pd.DataFrame) -> No
     twice = truth[truth["subscription_id"].isin(first_lost.index)]
     later = twice[twice["month"] > twice["subscription_id"].map(first_lost)]
     assert later["voluntary_hazard"].notna().any(), "somebody is active again"
+
+
+def test_behavioural_types_show_in_what_lines_use(truth: pd.DataFrame, events: pd.DataFrame, rows_of: Rows) -> None:
+    line_of = {row["msisdn"]: row["subscription_id"] for row in rows_of("crm.subscription") if row["msisdn"]}
+    kind = truth.drop_duplicates("subscription_id").set_index("subscription_id")["true_segment"]
+    mine = events["msisdn"].map(line_of)
+    known = events.assign(line=mine, kind=mine.map(kind)).dropna(subset=["kind"])
+    shown = known.groupby("kind").agg(
+        data=("service_type", lambda services: (services == "data").mean()),
+        away=("roaming_type", lambda places: (places != "home").mean()),
+    )
+    assert shown.loc["talker", "data"] < shown.loc["balanced", "data"] - 0.1
+    assert shown.loc["balanced", "data"] < shown.loc["streamer", "data"] - 0.1
+    assert shown["away"].idxmax() == "traveller"
+    # Rates are heavy-tailed: compare medians over lines, those without any event included.
+    rate = known["line"].value_counts().reindex(sorted(set(line_of.values()))).fillna(0)
+    median = rate.groupby(kind.reindex(rate.index)).median()
+    assert median["light"] < 0.6 * median["balanced"]
+    shares = kind.value_counts(normalize=True)
+    assert set(shares.index) == {"balanced", "talker", "streamer", "light", "traveller"}
+    # Shares of some 3,000 lines: four standard errors.
+    assert abs(shares["talker"] - 0.20) < 4 * np.sqrt(0.2 * 0.8 / len(kind))
