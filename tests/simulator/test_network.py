@@ -53,7 +53,7 @@ def test_the_scripted_outages_are_the_only_long_ones(quality: pd.DataFrame) -> N
     long = quality[quality["outage_minutes"] >= 100]
     found = long.groupby(["region_id", "technology_code"])["quality_date"].agg(list)
     chengdu = [f"2026-05-{day}" for day in range(11, 15)]
-    assert {place: days for place, days in found.items()} == {
+    assert found.to_dict() == {
         **{("GD-FS", technology): ["2025-11-18"] for technology in TECHNOLOGIES},
         **{("SC-CD", technology): chengdu for technology in TECHNOLOGIES},
     }
