@@ -19,9 +19,9 @@ class Hazard:
     usage_decline: float = 5.6  # times the share of normal usage lost in the month before
     bill_shock: float = 1.3  # times the last bill over the mean of the two before, minus 1, from 0 to 1.5
     price_gap: float = 3.0  # times ln(own fee after discount / the lowest fee that rivals ask for the like)
-    rival_campaign: float = 0.7  # times the discount of rivals' campaigns in the region, in units of 20 percent
+    rival_campaign: float = 0.9  # times the discount of rivals' campaigns in the region, in units of 20 percent
     network: float = 0.9  # times the days without service in the month before, by region, at most 2
-    complaint: float = 1.1  # complained within the last 60 days
+    complaint: float = 1.4  # complained within the last 60 days
     circle: float = 3.0  # times the share of the calling circle lost in the two months before
 
 

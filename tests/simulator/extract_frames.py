@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -54,17 +55,22 @@ def month_starts(count: int) -> list[str]:
     return [f"{month}-01T00:00:00+08:00" for month in pd.period_range("2025-08", periods=count, freq="M")]
 
 
-def fit_logit(features: pd.DataFrame, outcome: pd.Series) -> pd.DataFrame:
-    """Logit with an intercept, as good as unpenalised: coefficient and standard error by feature."""
+class Estimate(NamedTuple):
+    """A coefficient and its standard error."""
+
+    coefficient: float
+    error: float
+
+
+def fit_logit(features: pd.DataFrame, outcome: pd.Series) -> dict[str, Estimate]:
+    """Logit with an intercept, as good as unpenalised: the estimate of each feature's coefficient."""
     values = features.to_numpy(dtype=float)
     model = LogisticRegression(C=1e6, solver="newton-cholesky", max_iter=200).fit(values, outcome)
     chance = model.predict_proba(values)[:, 1]
     design = np.column_stack([np.ones(len(values)), values])
     information = design.T @ (design * (chance * (1 - chance))[:, None])
-    return pd.DataFrame(
-        {
-            "coefficient": [model.intercept_[0], *model.coef_[0]],
-            "error": np.sqrt(np.diag(np.linalg.inv(information))),
-        },
-        index=["intercept", *features.columns],
-    )
+    errors = np.sqrt(np.diag(np.linalg.inv(information)))[1:]
+    return {
+        str(name): Estimate(float(coefficient), float(error))
+        for name, coefficient, error in zip(features.columns, model.coef_[0], errors, strict=True)
+    }
