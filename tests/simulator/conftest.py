@@ -23,9 +23,9 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> SimulationSummary:
 
 @pytest.fixture(scope="session")
 def busy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of 8,000 lines in lively use for 13 closed months: enough to find causes in the extracts alone."""
+    """The folder of 12,000 lines in lively use for 13 closed months: enough to find causes in the extracts alone."""
     out = tmp_path_factory.mktemp("busy") / "out"
-    return simulate(out, subscriptions=8_000, months=13, seed=11, behaviour=Behaviour(events_per_day=1.0)).directory
+    return simulate(out, subscriptions=12_000, months=13, seed=11, behaviour=Behaviour(events_per_day=1.0)).directory
 
 
 @pytest.fixture(scope="session")

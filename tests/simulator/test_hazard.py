@@ -27,8 +27,8 @@ ENOUGH_EVENTS = 12
 # Two standard errors tell a cause from chance; four cover the estimate of a coefficient that is measured exactly.
 TELLS, COVERS = 2, 4
 # Fading and the circle are measured with error: what stays unseen of them makes lines differ in ways that no feature
-# tells, which takes up to a tenth off every other coefficient.
-FRAILTY = 0.1
+# tells, which takes something off every other coefficient, up to 15 percent here.
+FRAILTY = 0.15
 EXACT = (
     *("group", "young_tenure", "bound_by_contract", "contract_expiring"),
     *("bill_shock", "rival_campaign", "network", "complaint"),
