@@ -23,6 +23,11 @@ class Journal:
             }
             self._parts[entity].append(full)
 
+    def column(self, entity: str, name: str) -> Integers:
+        """One column of the rows collected so far; they stay."""
+        parts = self._parts.get(entity, [])
+        return np.concatenate([part[name] for part in parts]) if parts else np.empty(0, dtype=np.int64)
+
     def take(self, entity: str) -> Columns | None:
         """All rows of an entity, or None when there are none; they are forgotten here."""
         parts = self._parts.pop(entity, [])

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from tenure.simulator.timeline import NEVER, Floats, Integers
+from tenure.simulator.agenda import Agenda
+from tenure.simulator.timeline import NEVER, Flags, Floats, Integers
 
 
 def _whole(default: int = -1) -> Integers:
@@ -45,6 +46,14 @@ class Customers(Growing):
     is_senior: Integers = _whole()
     has_partner: Integers = _whole()
     has_dependents: Integers = _whole()
+    parent: Integers = _whole()  # the group customer above a group customer
+    known_from: Integers = _whole()
+    # consent: 1 given, 0 withheld, -1 not asked yet
+    allows_marketing: Integers = _whole()
+    allows_calls: Integers = _whole()
+    allows_profiling: Integers = _whole()
+    allows_location: Integers = _whole()
+    is_member: Integers = _whole()  # of the loyalty programme; -1 not asked yet
 
 
 @dataclass
@@ -56,6 +65,9 @@ class Accounts(Growing):
     is_paperless: Integers = _whole()
     billed_to_date: Integers = _whole(int(np.iinfo(np.int64).min))
     bundle: Integers = _whole(0)
+    lateness: Floats = _real(-1.0)  # chance that a bill is still open when its month ends; -1 not drawn yet
+    credit: Integers = _whole(0)  # credit notes not set against an invoice yet, fen
+    is_blacklisted: Integers = _whole(0)
 
 
 @dataclass
@@ -111,6 +123,56 @@ class Lines(Growing):
     bill_2: Integers = _whole()
     bill_3: Integers = _whole()
     usage_billed: Integers = _whole(0)
+    # what marketing does to it
+    campaign_effect: Floats = _real()  # shift of the logit of leaving, in force this month
+    lasting_effect: Floats = _real()  # the same for the month after
+    win_back_effect: Floats = _real()  # added to the chance that a lost line comes back this month
+    retention_test: Integers = _whole()  # month index of the last test of staying it took part in
+    contacts: Integers = _whole(0)  # campaign contacts this month
+    # arrears at the start of the month: how much likelier than usual it is barred, and the oldest bill overdue
+    arrears_odds: Floats = _real()
+    arrears_bill: Integers = _whole()
+    # its parties and devices as last written: party ids by role, the customers in these roles, the phone in use
+    owner_party: Integers = _whole()
+    user_party: Integers = _whole()
+    payer_party: Integers = _whole()
+    owner_known: Integers = _whole()
+    user_known: Integers = _whole()
+    payer_known: Integers = _whole()
+    device: Integers = _whole()
+    device_since: Integers = _whole()  # day
+
+
+@dataclass
+class Receivables(Growing):
+    """Bills to be paid, as gross amounts in fen; those settled leave the table."""
+
+    document: Integers = _whole()  # the number of the invoice
+    account: Integers = _whole()
+    issued_at: Integers = _whole()
+    due_day: Integers = _whole()
+    open: Integers = _whole(0)
+    pays_at: Integers = _whole(NEVER)  # when it will be paid in full unless the line is barred first
+    written_off_at: Integers = _whole(NEVER)
+    reminded: Integers = _whole(0)
+
+    def keep(self, chosen: Flags) -> None:
+        """Drop the rows that are not chosen."""
+        for column in fields(self):
+            setattr(self, column.name, getattr(self, column.name)[chosen])
+
+
+@dataclass
+class Orders(Growing):
+    """What group customers have ordered after an opportunity was won, to be delivered in a month to come."""
+
+    opportunity: Integers = _whole()
+    customer: Integers = _whole()
+    account: Integers = _whole()
+    product: Integers = _whole()
+    lines: Integers = _whole(0)
+    delivered_at: Integers = _whole()
+    position: Integers = _whole()
 
 
 @dataclass
@@ -134,3 +196,7 @@ class World:
     counters: Counters = field(default_factory=Counters)
     # numbers given back, with the instant from which they may be given out again
     released: list[tuple[int, int]] = field(default_factory=list)
+    agenda: Agenda = field(default_factory=Agenda)
+    receivables: Receivables = field(default_factory=Receivables)
+    # loyalty points not spent yet: customers x months in which they were earned, newest first
+    points: Integers = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
