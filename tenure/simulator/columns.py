@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from tenure.simulator.timeline import DAY_SECONDS, UTC_OFFSET, Integers
 
 NO_AMOUNT = int(np.iinfo(np.int64).min)
+MILLION = 10**6
 
 
 def _text(matrix: npt.NDArray[np.uint8], missing: npt.NDArray[np.bool_]) -> pa.Array:
@@ -95,6 +96,11 @@ def integers(numbers: Integers) -> pa.Array:
     return pa.array(numbers, type=pa.int64(), mask=numbers < 0)
 
 
+def signed_integers(numbers: Integers) -> pa.Array:
+    """Whole numbers of either sign, none missing."""
+    return pa.array(numbers, type=pa.int64())
+
+
 def booleans(flags: Integers) -> pa.Array:
     """1 true, 0 false, negative missing."""
     return pa.array(flags > 0, mask=flags < 0)
@@ -104,3 +110,13 @@ def codes(positions: Integers, values: Sequence[str]) -> pa.Array:
     """The value at each position; a negative position is null."""
     where = pa.array(positions, mask=positions < 0)
     return pc.take(pa.array(values, type=pa.large_string()), where)
+
+
+def millionths(numbers: Integers) -> pa.Array:
+    """Exact decimals with six places."""
+    return _decimals(numbers, 6)
+
+
+def _decimals(numbers: Integers, places: int) -> pa.Array:
+    whole = pa.array(numbers).cast(pa.decimal128(19, 0))
+    return pa.Array.from_buffers(pa.decimal128(19, places), len(numbers), whole.buffers())

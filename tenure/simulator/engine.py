@@ -12,12 +12,15 @@ from tenure.simulator.behaviour import Behaviour, check_counts
 from tenure.simulator.billing import make_bills
 from tenure.simulator.catalogue import PRICE_CHANGES, offer_position
 from tenure.simulator.changes import carry_out, renew_contracts
+from tenure.simulator.enterprise import deliver_won
 from tenure.simulator.entities import Entity, entities
 from tenure.simulator.extracts import ExtractWriter
 from tenure.simulator.joining import join
 from tenure.simulator.journal import Columns, Journal
 from tenure.simulator.life import move_usage, plan_month, voluntary_hazard
+from tenure.simulator.office import begin_month, end_month
 from tenure.simulator.opening import journal_offers, open_operator, yearly_sizes
+from tenure.simulator.responses import settle_campaigns, write_campaigns
 from tenure.simulator.state import World
 from tenure.simulator.timeline import Month, day_date, month_at, parse_start
 from tenure.simulator.truth import write_month, write_parameters
@@ -137,14 +140,19 @@ def _live(
     """One month of the operator: everything that happens in it goes into the journal."""
     _change_prices(world, journal, month)
     yearly_sizes(journal, month, opening.year)
+    trials = begin_month(world, seed, behaviour, journal, month)
     hazard = voluntary_hazard(world, behaviour, month)
+    write_campaigns(directory, world, month, hazard, trials)
     move_usage(world, seed, behaviour, month)
     joined = join(world, seed, behaviour, journal, month)
+    deliver_won(world, seed, behaviour, journal, month)
     carry_out(world, seed, journal, month, plan_month(world, seed, behaviour, month, hazard, joined))
     renew_contracts(world, seed, journal, month)
+    settle_campaigns(world, seed, journal, month, trials)
     cost = make_usage(world, seed, behaviour, journal, month)
     earlier = [month_at(opening, before) for before in range(month.index - 1, -1, -1)]
     make_bills(world, seed, behaviour, journal, month, earlier, cost)
+    end_month(world, seed, journal, month)
     write_month(directory, world, month, hazard, world.lines.decline, last_day)
 
 
@@ -169,7 +177,7 @@ def _deliver(writer: ExtractWriter, entity: Entity, journal: Journal, month: Mon
         named = month.end_day if entity.full_name == _BILLING else month.end_day - 1
         period = (month.first_date, day_date(month.end_day - 1))
         writer.write(entity, table, day_date(named), period, entity.monthly_format)
-    elif entity.full_name != _BILLING:
+    elif not entity.is_monthly:
         writer.write_days(entity, table, row_days, month.first_day, days)
 
 

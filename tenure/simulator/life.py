@@ -96,6 +96,7 @@ def voluntary_hazard(world: World, behaviour: Behaviour, month: Month) -> Hazard
         "usage_decline": weights.usage_decline * np.where(broadband, 0.4, 1.0) * lines.decline,
         "bill_shock": weights.bill_shock * bill_shock(world),
         "price_gap": weights.price_gap * price_gap(world, month),
+        "campaign": weights.campaign * lines.campaign_effect,
     }
     chosen = {name: part[free] for name, part in parts.items()}
     logit = np.sum(list(chosen.values()), axis=0)
@@ -200,7 +201,7 @@ def _suspensions(
         & ((lines.suspended_to < month.start) | (lines.suspended_from == NEVER))
     )
     # The cheapest plans pay worst.
-    risk = behaviour.arrears_rate * np.clip(8_000 / world.fees[lines.offer[able]], 0.4, 1.8)
+    risk = behaviour.arrears_rate * np.clip(8_000 / world.fees[lines.offer[able]], 0.4, 1.8) * lines.arrears_odds[able]
     barred = able[rng.random(len(able)) < risk]
     day = month.first_day + rng.integers(7, 25, len(barred))
     at = day * DAY_SECONDS + rng.integers(10_800, 21_600, len(barred))

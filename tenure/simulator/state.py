@@ -7,6 +7,8 @@ import numpy as np
 from tenure.simulator.agenda import Agenda
 from tenure.simulator.timeline import NEVER, Flags, Floats, Integers
 
+POINT_MONTHS = 24  # points are gone two years after they were earned
+
 
 def _whole(default: int = -1) -> Integers:
     return field(default_factory=lambda: np.empty(0, dtype=np.int64), metadata={"default": default})
@@ -47,12 +49,12 @@ class Customers(Growing):
     has_partner: Integers = _whole()
     has_dependents: Integers = _whole()
     parent: Integers = _whole()  # the group customer above a group customer
-    known_from: Integers = _whole()
     # consent: 1 given, 0 withheld, -1 not asked yet
     allows_marketing: Integers = _whole()
     allows_calls: Integers = _whole()
     allows_profiling: Integers = _whole()
     allows_location: Integers = _whole()
+    withdrew_in: Integers = _whole()  # month index of the last withdrawal
     is_member: Integers = _whole()  # of the loyalty programme; -1 not asked yet
 
 
@@ -123,24 +125,32 @@ class Lines(Growing):
     bill_2: Integers = _whole()
     bill_3: Integers = _whole()
     usage_billed: Integers = _whole(0)
-    # what marketing does to it
+    # service, market and marketing
+    complained_at: Integers = _whole()  # instant of the last complaint
+    came_from: Integers = _whole()  # rival that the number was brought from
     campaign_effect: Floats = _real()  # shift of the logit of leaving, in force this month
     lasting_effect: Floats = _real()  # the same for the month after
     win_back_effect: Floats = _real()  # added to the chance that a lost line comes back this month
-    retention_test: Integers = _whole()  # month index of the last test of staying it took part in
+    retention_trial: Integers = _whole(-9)  # month index of the last campaign about leaving it took part in
     contacts: Integers = _whole(0)  # campaign contacts this month
     # arrears at the start of the month: how much likelier than usual it is barred, and the oldest bill overdue
     arrears_odds: Floats = _real()
     arrears_bill: Integers = _whole()
-    # its parties and devices as last written: party ids by role, the customers in these roles, the phone in use
+    opportunity: Integers = _whole()  # the opportunity that won it
+    # its parties (positions in Parties) and the phone in use
     owner_party: Integers = _whole()
     user_party: Integers = _whole()
     payer_party: Integers = _whole()
-    owner_known: Integers = _whole()
-    user_known: Integers = _whole()
-    payer_known: Integers = _whole()
     device: Integers = _whole()
     device_since: Integers = _whole()  # day
+
+
+@dataclass
+class Parties(Growing):
+    """Who has been owner, user or payer of a line, and since which day."""
+
+    customer: Integers = _whole()
+    since: Integers = _whole()
 
 
 @dataclass
@@ -153,8 +163,7 @@ class Receivables(Growing):
     due_day: Integers = _whole()
     open: Integers = _whole(0)
     pays_at: Integers = _whole(NEVER)  # when it will be paid in full unless the line is barred first
-    written_off_at: Integers = _whole(NEVER)
-    reminded: Integers = _whole(0)
+    is_barred: Integers = _whole(0)  # a line was barred for it
 
     def keep(self, chosen: Flags) -> None:
         """Drop the rows that are not chosen."""
@@ -163,16 +172,16 @@ class Receivables(Growing):
 
 
 @dataclass
-class Orders(Growing):
-    """What group customers have ordered after an opportunity was won, to be delivered in a month to come."""
+class Won(Growing):
+    """What group customers ordered when an opportunity was won, still to be delivered; amount in fen."""
 
     opportunity: Integers = _whole()
     customer: Integers = _whole()
     account: Integers = _whole()
     product: Integers = _whole()
-    lines: Integers = _whole(0)
+    line_count: Integers = _whole(0)
+    amount: Integers = _whole(0)
     delivered_at: Integers = _whole()
-    position: Integers = _whole()
 
 
 @dataclass
@@ -183,6 +192,11 @@ class Counters:
     holding: int = 0
     event: int = 0
     msisdn: int = 0
+    device: int = 0
+    asked: int = 0  # customers before this position were asked for their consent
+    related: int = 0  # customers before this position have their relations
+    employed: int = 0  # lines before this position have their employer relation
+    equipped: int = 0  # lines before this position have their router or first phone
 
 
 @dataclass
@@ -196,7 +210,9 @@ class World:
     counters: Counters = field(default_factory=Counters)
     # numbers given back, with the instant from which they may be given out again
     released: list[tuple[int, int]] = field(default_factory=list)
+    parties: Parties = field(default_factory=Parties)
     agenda: Agenda = field(default_factory=Agenda)
     receivables: Receivables = field(default_factory=Receivables)
+    won: Won = field(default_factory=Won)
     # loyalty points not spent yet: customers x months in which they were earned, newest first
-    points: Integers = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
+    points: Integers = field(default_factory=lambda: np.zeros((0, POINT_MONTHS), dtype=np.int64))

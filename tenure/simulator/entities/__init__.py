@@ -4,14 +4,19 @@ from functools import cache
 
 from tenure.simulator.entities.billing import billing
 from tenure.simulator.entities.crm import crm
+from tenure.simulator.entities.enterprise import enterprise
 from tenure.simulator.entities.entity import Entity
+from tenure.simulator.entities.finance import finance
+from tenure.simulator.entities.marketing import marketing
 from tenure.simulator.entities.usage import usage
 
 
 @cache
 def entities() -> dict[str, Entity]:
     """Every extract by `source.entity`, in delivery order."""
-    return {entity.full_name: entity for entity in (*crm(), *billing(), *usage())}
+    return {
+        entity.full_name: entity for entity in (*crm(), *billing(), *usage(), *marketing(), *enterprise(), *finance())
+    }
 
 
 __all__ = ["Entity", "entities"]
