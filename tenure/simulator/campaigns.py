@@ -50,15 +50,15 @@ class Campaign:
 
 CALENDAR = (
     Campaign(
-        *("Renew and save", "retention", "call", "contract_ending", (4, 8, 12)),
-        **{"control_share": 0.4, "unit_cost": 800},
-        **{"persuadable": 0.65, "sleeping_dog": 0.03, "helps": -1.8, "harms": 0.6, "lasts": True},
+        *("Renew and save", "retention", "call", "at_risk", (4, 8, 12)),
+        **{"control_share": 0.5, "unit_cost": 800},
+        **{"persuadable": 0.75, "sleeping_dog": 0.03, "helps": -2.2, "harms": 0.6, "lasts": True},
     ),
     Campaign("Bonus data", "retention", "sms", "fading", (5, 9, 13), control_share=0.4, unit_cost=600),
     Campaign(
         *("Save call", "retention", "call", "settled", (10,)),
         **{"control_share": 0.5, "reach": 0.8, "unit_cost": 900},
-        **{"persuadable": 0.10, "sleeping_dog": 0.45, "helps": -0.8, "harms": 1.5, "lasts": True},
+        **{"persuadable": 0.10, "sleeping_dog": 0.55, "helps": -0.8, "harms": 2.2, "lasts": True},
     ),
     Campaign(
         *("One plan up", "upsell", "call", "below_top_plan", (2, 6, 11)),

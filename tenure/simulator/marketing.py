@@ -137,8 +137,9 @@ def _audience(world: World, month: Month, campaign: Campaign) -> Flags:
     day, tenure_days = month.first_day, (month.start - lines.activated_at) // DAY_SECONDS
     is_mobile = np.array([offer.service_line == "mobile" for offer in OFFERS])[lines.offer]
     is_postpaid = np.array([offer.plan_type == "postpaid" for offer in OFFERS])[lines.offer]
+    contract_ending = (lines.contract_ends >= day - 60) & (lines.contract_ends <= day + 60)
     chosen = {
-        "contract_ending": (lines.contract_ends >= day - 45) & (lines.contract_ends <= day + 45),
+        "at_risk": is_postpaid & (contract_ending | (lines.fading > 0)),
         "fading": lines.fading > 0,
         "settled": is_postpaid & (tenure_days > 180),
         "below_top_plan": next_plan(lines.offer) >= 0,
@@ -161,7 +162,7 @@ def next_plan(offer: Integers) -> Integers:
 def _trait(world: World, month: Month, campaign: Campaign) -> Floats:
     """What makes a line open to the campaign, as far as it can be observed; higher is more open."""
     lines = world.lines
-    if campaign.audience in ("contract_ending", "fading"):
+    if campaign.audience in ("at_risk", "fading"):
         return price_gap(world, month)
     if campaign.audience == "below_top_plan":
         return np.log1p(lines.usage_billed / 100)

@@ -139,10 +139,10 @@ def _renewals(
     able = trial.reached[accepting] & (lines.terminated_at[line] == NEVER) & (at[accepting] < month.end)
     accepting, line = accepting[able], line[able]
     done_at[accepting] = at[accepting]
-    if trial.campaign.audience == "contract_ending":
+    if trial.campaign.audience == "at_risk":
         term = np.array([offer.term_months for offer in OFFERS])[lines.offer[line]]
         # Who has renewed by himself this month has nothing left to sign.
-        signs = (lines.contract_ends[line] < month.end_day + 45) & (term > 0) & (at[accepting] > lines.changed_at[line])
+        signs = (lines.contract_ends[line] < month.end_day + 60) & (term > 0) & (at[accepting] > lines.changed_at[line])
         accepting, line, term = accepting[signs], line[signs], term[signs]
         begins = np.maximum(lines.contract_ends[line] + 1, at[accepting] // DAY_SECONDS)
         sign_contracts(world, journal, line, begins, term, at[accepting])
