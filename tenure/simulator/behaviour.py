@@ -19,7 +19,6 @@ class Hazard:
     usage_decline: float = 5.6  # times the share of normal usage lost in the month before
     bill_shock: float = 1.3  # times the last bill over the mean of the two before, minus 1, from 0 to 1.5
     price_gap: float = 3.0  # times ln(own fee after discount / what rivals ask)
-    campaign: float = 1.0  # times the shift that our own campaigns make for this line this month
 
 
 @dataclass(frozen=True)

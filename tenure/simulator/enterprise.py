@@ -26,7 +26,7 @@ _WON, _LOST = STAGES.index("won"), STAGES.index("lost")
 _DWELL_DAYS = np.array((9.0, 14.0, 16.0, 12.0))
 _ADVANCES = np.array((0.80, 0.75, 0.75, 0.60))
 PROBABILITY_PERCENT = np.array((10, 25, 45, 70, 100, 0))
-OPENING_RATE, MONTHLY_RATE = 0.8, 0.22  # new opportunities for each group customer
+OPENING_RATE, MONTHLY_RATE = 0.8, 0.3  # new opportunities for each group customer
 RIVAL_LINE_SHARE = 0.35  # lines of a firm with rivals, for each line with us
 LOST_TO_RIVAL = 0.7
 

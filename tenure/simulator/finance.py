@@ -40,6 +40,10 @@ TARGETS_SET_ON = 25  # day of the month before
 _CLOSED_AT = -1  # the books of a month are dated its last second
 
 
+# Cost type, region, channel, line, campaign (-1 where there is none) and amount of bookings
+_Booking = tuple[int, Integers, Integers | int, Integers | int, int, Integers]
+
+
 def close_books(world: World, seed: int, journal: Journal, month: Month) -> None:
     """Book the month: call it last, when everything that costs or earns is in the journal."""
     _journal_unit_costs(journal, month)
@@ -88,7 +92,8 @@ def _journal_rates(seed: int, journal: Journal, month: Month) -> None:
 
 
 def _journal_costs(world: World, journal: Journal, month: Month) -> None:
-    lines, rows = world.lines, []
+    lines = world.lines
+    rows: list[_Booking] = []
     joined = np.flatnonzero((lines.activated_at >= month.start) & (lines.activated_at < month.end))
     commission = np.array(COMMISSIONS)[lines.channel]
     rows.append((_COMMISSION, lines.region[joined], lines.channel[joined], joined, -1, commission[joined]))
@@ -130,25 +135,23 @@ def _by_region(region: Integers, chosen: Flags, amount: Integers) -> Integers:
     return np.bincount(region[chosen], amount[chosen], len(REGIONS)).astype(np.int64)
 
 
-def _journal_cost_rows(journal: Journal, month: Month, rows: list[tuple[Integers | int, ...]]) -> None:
+def _journal_cost_rows(journal: Journal, month: Month, rows: list[_Booking]) -> None:
     numbered = 0
     for kind, region, channel, line, campaign, amount in rows:
+        count = len(amount)
         some = np.flatnonzero(amount)
-        shape = (len(np.atleast_1d(amount)),)
-        region, channel, line, campaign = (
-            np.broadcast_to(np.asarray(column), shape)[some] for column in (region, channel, line, campaign)
-        )
+        places = {"region_id": region, "channel_id": channel, "subscription_id": line}
+        whole = {name: np.broadcast_to(np.asarray(place), (count,))[some] for name, place in places.items()}
+        whole["subscription_id"] = np.where(whole["subscription_id"] >= 0, whole["subscription_id"] + 1, -1)
         journal.add(
             "finance.cost",
             len(some),
+            **whole,
             cost_id=int(month.code) * 10**7 + numbered + np.arange(1, len(some) + 1),
             cost_month=month.first_day,
             cost_type=kind,
-            region_id=region,
-            channel_id=channel,
-            subscription_id=np.where(line >= 0, line + 1, -1),
             campaign_id=campaign,
-            amount=np.asarray(amount)[some],
+            amount=amount[some],
             currency_code=0,
             booked_at=month.end + _CLOSED_AT,
         )

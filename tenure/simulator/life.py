@@ -96,7 +96,7 @@ def voluntary_hazard(world: World, behaviour: Behaviour, month: Month) -> Hazard
         "usage_decline": weights.usage_decline * np.where(broadband, 0.4, 1.0) * lines.decline,
         "bill_shock": weights.bill_shock * bill_shock(world),
         "price_gap": weights.price_gap * price_gap(world, month),
-        "campaign": weights.campaign * lines.campaign_effect,
+        "campaign": lines.campaign_effect,
     }
     chosen = {name: part[free] for name, part in parts.items()}
     logit = np.sum(list(chosen.values()), axis=0)

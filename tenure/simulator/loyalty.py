@@ -70,7 +70,7 @@ def _earned(world: World, month: Month) -> tuple[Integers | int, ...]:
         (points > 0) & (world.customers.is_member[lines.customer] == 1) & (lines.terminated_at > month.start)
     )
     customer = lines.customer[earning]
-    np.add.at(world.points, (customer, 0), points[earning])
+    np.add.at(world.points[:, 0], customer, points[earning])
     at = month.start + 6 * 3_600
     return (customer, earning, at, _EARN, points[earning], _expiry(month), REASON_CODES.index("bill"))
 
@@ -84,7 +84,7 @@ def _gifts(world: World, journal: Journal, month: Month) -> tuple[Integers | int
     )
     customer = journal.column(name, "customer_id")[taken] - 1
     at, line = journal.column(name, "responded_at")[taken], journal.column(name, "subscription_id")[taken] - 1
-    np.add.at(world.points, (customer, 0), GIFT_POINTS)
+    np.add.at(world.points[:, 0], customer, GIFT_POINTS)
     points = np.full(len(customer), GIFT_POINTS)
     return (customer, line, at, _ADJUST, points, _expiry(month), REASON_CODES.index("campaign"))
 

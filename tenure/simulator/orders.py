@@ -69,9 +69,22 @@ def journal_orders(world: World, seed: int, journal: Journal, month: Month) -> N
     completed = np.where(status == _COMPLETED, at, -1)
     journal.add("crm.order", len(line), **columns, effective_at=at, status_code=status, completed_at=completed)
     first = {name: values[waits] for name, values in columns.items()}
+    # What an order for a new line will be called, and often who will be the customer, is not known when it is placed.
+    first["subscription_id"] = np.where(joins[order][waits], -1, first["subscription_id"])
+    known = _known_before(world, journal, line[order][waits], first["placed_at"])
+    first["customer_id"] = np.where(known, first["customer_id"], -1)
     journal.add(
         "crm.order", int(waits.sum()), **first, effective_at=first["placed_at"], status_code=_PLACED, completed_at=-1
     )
+
+
+def _known_before(world: World, journal: Journal, line: Integers, at: Integers) -> Flags:
+    """Whether the owner of each line was a customer before each instant."""
+    since = np.zeros(len(world.customers), dtype=np.int64)
+    first, changed = journal.column("crm.customer", "effective_at"), journal.column("crm.customer", "customer_id") - 1
+    since[changed] = NEVER
+    np.minimum.at(since, changed, first)
+    return since[world.lines.customer[line]] <= at
 
 
 def _done(world: World, journal: Journal) -> _Done:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import datetime
@@ -44,7 +45,7 @@ def test_events_tell_the_same_story_as_the_states(rows_of: Rows, paths: dict[str
             told[row["opportunity_id"]].append((row["occurred_at"], row["from_stage_code"], row["to_stage_code"]))
     for number, rows in paths.items():
         stages = [None] + [row["stage_code"] for row in rows]
-        expected = [(row["effective_at"], *step) for row, step in zip(rows, zip(stages, stages[1:]))]
+        expected = [(row["effective_at"], *step) for row, step in zip(rows, itertools.pairwise(stages), strict=False)]
         assert sorted(told[number]) == expected
     assert set(told) == set(paths)
 
@@ -56,7 +57,7 @@ def test_probabilities_rise_with_the_stage_and_are_about_right(paths: dict[str, 
     assert len(decided) > 50
     previous = 0.0
     for place, _ in enumerate(STAGES):
-        reached = [(rows[place], is_won) for rows, is_won in zip(decided, won) if len(rows) > place + 1]
+        reached = [(rows[place], is_won) for rows, is_won in zip(decided, won, strict=False) if len(rows) > place + 1]
         claimed, seen = float(reached[0][0]["probability"]), np.mean([is_won for _, is_won in reached])
         assert claimed > previous
         previous = claimed
@@ -67,10 +68,10 @@ def test_probabilities_rise_with_the_stage_and_are_about_right(paths: dict[str, 
 def test_opportunities_dwell_in_their_stages(paths: dict[str, list[Row]]) -> None:
     days = defaultdict(list)
     for rows in paths.values():
-        for row, following in zip(rows, rows[1:]):
+        for row, following in itertools.pairwise(rows):
             stay = datetime.fromisoformat(following["effective_at"]) - datetime.fromisoformat(row["effective_at"])
             days[row["stage_code"]].append(stay.total_seconds() / 86_400)
-    for stage, mean in zip(STAGES, (9, 14, 16, 12)):
+    for stage, mean in zip(STAGES, (9, 14, 16, 12), strict=False):
         # A gamma distribution of shape 2: its standard deviation is the mean over the root of 2.
         error = mean / np.sqrt(2 * len(days[stage]))
         assert abs(np.mean(days[stage]) - mean) < 4 * error
@@ -83,7 +84,7 @@ def test_won_lines_are_in_service_and_won_projects_are_billed(rows_of: Rows, pat
         if row["opportunity_id"] and row["status_code"] == "completed":
             assert row["order_type"] == "new"
             ordered[row["opportunity_id"]].append(row)
-    projects = Counter()
+    projects: Counter[tuple[str, Decimal]] = Counter()
     for row in rows_of("billing.invoice_line"):
         if row["charge_type"] == "ict_project":
             projects[row["service_month"][:7], Decimal(str(row["net_amount"]))] += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from datetime import date, timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -98,16 +99,16 @@ def test_orders_are_placed_before_they_are_done_and_some_are_called_off(rows_of:
 
 def test_sellers_work_in_the_channel_and_region_they_sell_in(rows_of: Rows) -> None:
     staff = {row["staff_id"]: row for row in rows_of("crm.staff")}
-    region = {}
+    region: dict[str, set[str]] = {}
     for row in sorted(rows_of("crm.subscription"), key=lambda row: row["effective_at"]):
         region.setdefault(row["subscription_id"], set()).add(row["region_id"])
     sold: Counter[str] = Counter()
     for row in rows_of("crm.order"):
         if row["staff_id"]:
             person = staff[row["staff_id"]]
-            assert person["channel_id"] == row["channel_id"] and _is_true(person["is_active"])
-            assert person["region_id"] in region[row["subscription_id"]]
             sold[row["staff_id"]] += 1
+            assert person["channel_id"] == row["channel_id"] and _is_true(person["is_active"])
+            assert row["subscription_id"] is None or person["region_id"] in region[row["subscription_id"]]
         else:
             assert row["channel_id"] == "CH02"
     assert len(sold) > 60
@@ -173,7 +174,7 @@ def test_phones_are_replaced_after_some_years_and_more_of_them_are_5g(rows_of: R
     for days in used.values():
         assert sorted(days) == days and len(set(days)) == len(days)
     ages = [
-        (np.datetime64(after) - np.datetime64(before)).astype(int)
+        (date.fromisoformat(after) - date.fromisoformat(before)).days
         for days in used.values()
         for before, after in pairwise(days)
     ]
@@ -195,18 +196,19 @@ def test_old_phones_are_replaced_more_often(rows_of: Rows) -> None:
     for row in rows_of("crm.device"):
         if row["device_type"] == "phone":
             used[row["subscription_id"]].append(row["first_used_date"])
-    months, replaced = Counter(), Counter()
+    months: dict[str, float] = defaultdict(float)
+    replaced: Counter[str] = Counter()
     for line, days in used.items():
         for begin, end in pairwise([*days, ended.get(line, "2026-08-01")]):
-            old_from = np.datetime64(begin) + 730
-            start, stop = np.datetime64(max(begin, "2025-08-01")), np.datetime64(min(end, "2026-08-01"))
+            old_from = date.fromisoformat(begin) + timedelta(days=730)
+            start, stop = (date.fromisoformat(day) for day in (max(begin, "2025-08-01"), min(end, "2026-08-01")))
             if stop <= start:
                 continue
-            young = max(0, (min(stop, old_from) - start).astype(int))
-            old = max(0, (stop - max(start, old_from)).astype(int))
+            young = max(0, (min(stop, old_from) - start).days)
+            old = max(0, (stop - max(start, old_from)).days)
             months["young"] += young / 30.4
             months["old"] += old / 30.4
-            if end in days and stop < np.datetime64("2026-08-01"):
+            if end in days and stop < date(2026, 8, 1):
                 replaced["old" if stop > old_from else "young"] += 1
     for age, rate in (("young", 0.010), ("old", 0.045)):
         found = replaced[age] / months[age]
@@ -214,8 +216,8 @@ def test_old_phones_are_replaced_more_often(rows_of: Rows) -> None:
 
 
 def test_every_customer_was_asked_for_each_consent(rows_of: Rows) -> None:
-    asked = defaultdict(set)
-    granted = Counter()
+    asked: dict[str, set[str]] = defaultdict(set)
+    granted: Counter[str] = Counter()
     for row in sorted(rows_of("crm.consent"), key=lambda row: row["effective_at"]):
         if row["channel_code"] == "any" and row["customer_id"] not in asked[row["purpose_code"]]:
             asked[row["purpose_code"]].add(row["customer_id"])

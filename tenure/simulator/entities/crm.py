@@ -288,7 +288,7 @@ def crm() -> list[Entity]:
             "jsonl.gz",
             "jsonl",
             "order_id",
-            ("customer_id",),
+            ("channel_id",),
             ("order_type", "status_code"),
         ),
         Entity(
