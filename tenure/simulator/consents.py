@@ -23,12 +23,13 @@ _KINDS = (
 def ask_consents(world: World, seed: int, journal: Journal, month: Month, occasion: str) -> None:
     """Ask every customer who was not asked yet; `occasion` tells apart the calls of one month."""
     customers, rng = world.customers, child(seed, f"consents {occasion}", month.index)
+    world.profiles.append(len(customers) - len(world.profiles))
     first, world.counters.asked = world.counters.asked, len(customers)
     new = np.arange(first, len(customers))
     since = known_from(journal, new)
     for slot, (field, purpose, channel, share, _, _) in enumerate(_KINDS):
         given = (rng.random(len(new)) < share).astype(np.int64)
-        getattr(customers, field)[new] = given
+        getattr(world.profiles, field)[new] = given
         # Calls are asked about by themselves only where the answer is no.
         written = given == 0 if channel == _CALL else np.ones(len(new), dtype=bool)
         _journal(journal, new[written], since[written], slot, purpose, channel, given[written])
@@ -36,17 +37,17 @@ def ask_consents(world: World, seed: int, journal: Journal, month: Month, occasi
 
 def change_consents(world: World, seed: int, journal: Journal, month: Month) -> None:
     """Let some change their mind on the morning of the first."""
-    customers, rng = world.customers, child(seed, "changed consents", month.index)
-    count = len(customers)
+    profiles, rng = world.profiles, child(seed, "changed consents", month.index)
+    count = len(profiles)
     for slot, (field, purpose, channel, _, withdraws, gives) in enumerate(_KINDS):
-        allowed = getattr(customers, field)
+        allowed = getattr(profiles, field)
         # Who gives consent does so before six, when targets are drawn; who withdraws it does so before the first call.
         draw, at = rng.random(count), month.start + rng.integers(0, 3 * 3_600, count)
         at = np.where(allowed == 1, at + ASSIGNED_AT_SECOND, at)
         changed = np.flatnonzero(draw < np.where(allowed == 1, withdraws, gives))
         allowed[changed] = 1 - allowed[changed]
         if purpose == 0:
-            customers.withdrew_in[changed[allowed[changed] == 0]] = month.index
+            profiles.withdrew_in[changed[allowed[changed] == 0]] = month.index
         _journal(journal, changed, at[changed], slot, purpose, channel, allowed[changed])
 
 

@@ -163,7 +163,7 @@ def _journal_ledger(world: World, journal: Journal, month: Month) -> None:
     bills = "billing.invoice_line"
     charge, net = journal.column(bills, "charge_type"), journal.column(bills, "net_amount")
     revenue = np.bincount(charge, net, len(CHARGE_TYPES)).astype(np.int64)
-    owed = int(world.receivables.open.sum() - world.accounts.credit.sum())
+    owed = int(world.receivables.open.sum() - world.payers.credit.sum())
     amount = np.array([*revenue, journal.column(bills, "tax_amount").sum(), owed])
     journal.add(
         "finance.gl_total",

@@ -22,9 +22,9 @@ _EARN, _REDEEM, _EXPIRE, _ADJUST = range(len(TRANSACTION_TYPES))
 
 def enrol(world: World, seed: int, month: Month) -> None:
     """Ask people who were not asked yet whether they join the programme."""
-    customers = world.customers
-    new = np.flatnonzero((customers.is_member < 0) & (customers.kind == 0))
-    customers.is_member[new] = child(seed, "loyalty members", month.index).random(len(new)) < MEMBER_SHARE
+    customers, profiles = world.customers, world.profiles
+    new = np.flatnonzero((profiles.is_member < 0) & (customers.kind == 0))
+    profiles.is_member[new] = child(seed, "loyalty members", month.index).random(len(new)) < MEMBER_SHARE
 
 
 def move_points(world: World, seed: int, journal: Journal, month: Month) -> None:
@@ -35,7 +35,7 @@ def move_points(world: World, seed: int, journal: Journal, month: Month) -> None
     expiring = np.zeros(count, dtype=np.int64)
     expiring[: len(world.points)] = world.points[:, -1]
     world.points, rows = grown, []
-    members = np.flatnonzero(world.customers.is_member == 1)
+    members = np.flatnonzero(world.profiles.is_member == 1)
     if month.index == 0:
         rows += [_opening(world, rng, month, members, ages) for ages in ((0, 12), (12, POINT_MONTHS))]
     gone = np.flatnonzero(expiring)
@@ -67,7 +67,7 @@ def _earned(world: World, month: Month) -> tuple[Integers | int, ...]:
     lines = world.lines
     points = np.maximum(lines.bill_2, 0) // FEN_PER_POINT
     earning = np.flatnonzero(
-        (points > 0) & (world.customers.is_member[lines.customer] == 1) & (lines.terminated_at > month.start)
+        (points > 0) & (world.profiles.is_member[lines.customer] == 1) & (lines.terminated_at > month.start)
     )
     customer = lines.customer[earning]
     np.add.at(world.points[:, 0], customer, points[earning])

@@ -84,7 +84,7 @@ def start_campaigns(world: World, seed: int, behaviour: Behaviour, journal: Jour
 
 
 def _draw_trial(world: World, rng: np.random.Generator, month: Month, campaign: Campaign, number: int) -> Trial:
-    lines, customers = world.lines, world.customers
+    lines, profiles = world.lines, world.profiles
     eligible = np.flatnonzero(_audience(world, month, campaign) & _may_contact(world, month, campaign))
     line = eligible[rng.random(len(eligible)) < campaign.reach]
     count = len(line)
@@ -97,7 +97,7 @@ def _draw_trial(world: World, rng: np.random.Generator, month: Month, campaign: 
     # Those who leave may do so on any day, so they are called first.
     first_day, days = (0, 2) if campaign.outcome == "left" else (1, 10)
     contact_day = month.first_day + first_day + rng.integers(0, days, count)
-    withdrawn = customers.withdrew_in[lines.customer[line]] == month.index
+    withdrawn = profiles.withdrew_in[lines.customer[line]] == month.index
     return Trial(
         campaign=campaign,
         number=number,
@@ -115,11 +115,11 @@ def _draw_trial(world: World, rng: np.random.Generator, month: Month, campaign: 
 
 def _may_contact(world: World, month: Month, campaign: Campaign) -> Flags:
     """Lines whose customer allowed it when the targets were drawn, and that are not in another trial of leaving."""
-    lines, customers = world.lines, world.customers
-    withdrawn = customers.withdrew_in == month.index
-    allowed = (customers.allows_marketing == 1) | withdrawn
+    lines, profiles = world.lines, world.profiles
+    withdrawn = profiles.withdrew_in == month.index
+    allowed = (profiles.allows_marketing == 1) | withdrawn
     if campaign.channel == "call":
-        allowed &= (customers.allows_calls == 1) | withdrawn
+        allowed &= (profiles.allows_calls == 1) | withdrawn
     may = allowed[lines.customer] & (lines.contacts < CONTACT_CAP)
     return may & (lines.retention_trial < month.index - 1) if campaign.outcome == "left" else may
 
@@ -145,7 +145,7 @@ def _audience(world: World, month: Month, campaign: Campaign) -> Flags:
         "below_top_plan": next_plan(lines.offer) >= 0,
         "heavy_data": is_mobile & (lines.addon < 0) & (lines.data_share > 0.4),
         "no_addon": is_mobile & (lines.addon < 0),
-        "member": world.customers.is_member[lines.customer] == 1,
+        "member": world.profiles.is_member[lines.customer] == 1,
     }[campaign.audience]
     return chosen & awake & ~barred & in_service
 

@@ -52,6 +52,7 @@ class Dunning:
 def collect(world: World, seed: int, journal: Journal, month: Month) -> None:
     """Pay and chase in `month` the bills known at its start: call it after the month's bills were made."""
     hand = Dunning(world, journal, month, child(seed, "payments", month.index))
+    _draw_lateness(world, child(seed, "payers", month.index))
     _follow_bars(hand)
     _pay(hand)
     _write_off(hand)
@@ -71,16 +72,15 @@ def _take_in(hand: Dunning) -> None:
     gross = np.bincount(inverse, (column["net_amount"] + column["tax_amount"])[owed], len(document)).astype(np.int64)
     account = column["account_id"][owed][first] - 1
     is_invoice = column["document_type"][owed][first] == _INVOICE
-    accounts = world.accounts
-    _draw_lateness(world, rng)
+    payers = world.payers
     credit = gross < 0
-    np.add.at(accounts.credit, account[credit], -gross[credit])
+    np.add.at(payers.credit, account[credit], -gross[credit])
     asked = gross > 0
     document, account, gross = document[asked], account[asked], gross[asked]
     # A credit of this month or before comes off the invoice; an account has one invoice a month.
     issued = np.where(is_invoice[asked], month.end, column["issued_at"][owed][first][asked])
-    used = np.where(is_invoice[asked], np.minimum(accounts.credit[account], gross), 0)
-    accounts.credit[account[is_invoice[asked]]] -= used[is_invoice[asked]]
+    used = np.where(is_invoice[asked], np.minimum(payers.credit[account], gross), 0)
+    payers.credit[account[is_invoice[asked]]] -= used[is_invoice[asked]]
     open_now = gross - used
     rows = open_now > 0
     due = month.end_day + DUE_AFTER_DAYS
@@ -97,15 +97,14 @@ def _take_in(hand: Dunning) -> None:
 
 def _draw_lateness(world: World, rng: np.random.Generator) -> None:
     """Give accounts that are new their way of paying: most are punctual, a few are mostly late."""
-    accounts = world.accounts
-    new = np.flatnonzero(accounts.lateness < 0)
-    accounts.lateness[new] = rng.beta(0.5, 0.5 / MEAN_LATENESS - 0.5, len(new))
+    count = len(world.accounts) - len(world.payers)
+    world.payers.append(count, lateness=rng.beta(0.5, 0.5 / MEAN_LATENESS - 0.5, count))
 
 
 def _intentions(world: World, rng: np.random.Generator, account: Integers, due: int) -> Integers:
     """When each account means to pay a bill due on day `due`: in time, or after its month ended, or never."""
     accounts, count = world.accounts, len(account)
-    late = rng.random(count) < accounts.lateness[account]
+    late = rng.random(count) < world.payers.lateness[account]
     debit = accounts.payment_method[account] == PAYMENT_METHODS.index("Bank debit")
     in_time = np.where(debit, due, due - np.minimum(rng.exponential(9, count).astype(np.int64), DUE_AFTER_DAYS - 1))
     slow = rng.random(count) < 0.04
@@ -213,7 +212,7 @@ def _pay(hand: Dunning) -> None:
         payment_method=hand.world.accounts.payment_method[account[order]],
         is_reversal=is_reversal[order],
     )
-    np.add.at(hand.world.accounts.credit, bills.account[due][ahead], deposit[ahead])
+    np.add.at(hand.world.payers.credit, bills.account[due][ahead], deposit[ahead])
     bills.pays_at[due[bounced]] = month.end + rng.integers(2 * DAY_SECONDS, 9 * DAY_SECONDS, int(bounced.sum()))
     settled = np.zeros(len(bills), dtype=bool)
     settled[due[~bounced]] = True
@@ -235,15 +234,15 @@ def _chase(hand: Dunning, settled: Flags) -> None:
 
 def _write_off(hand: Dunning) -> None:
     """Give up bills that will not be paid; a few are paid in part much later."""
-    bills, rng, accounts = hand.world.receivables, hand.rng, hand.world.accounts
+    bills, rng, payers = hand.world.receivables, hand.rng, hand.world.payers
     day = bills.due_day + WRITE_OFF_AFTER_DAYS
     rows = np.flatnonzero((bills.pays_at == NEVER) & (day < hand.month.end_day))
     at = np.maximum(day[rows], hand.month.first_day) * DAY_SECONDS + 10 * 3_600
     _journal_dunning(hand, _WRITE_OFF, rows, at)
-    listed = rows[accounts.is_blacklisted[bills.account[rows]] == 0]
+    listed = rows[payers.is_blacklisted[bills.account[rows]] == 0]
     _, first = np.unique(bills.account[listed], return_index=True)
     listed = listed[first]
-    accounts.is_blacklisted[bills.account[listed]] = 1
+    payers.is_blacklisted[bills.account[listed]] = 1
     listed_at = np.maximum(day[listed], hand.month.first_day) * DAY_SECONDS + 11 * 3_600
     _journal_dunning(hand, _BLACKLISTED, listed, listed_at)
     found = rng.random(len(rows)) < RECOVERY_SHARE

@@ -64,7 +64,6 @@ def _company_trees(
     for rows, above in ((children, heads), (deepest, children)):
         if len(rows) and len(above):
             parent = rng.choice(above, len(rows))
-            world.customers.parent[rows] = parent
             at = np.maximum(since[rows - first], since[parent - first])
             _journal(journal, _PARENT, rows, rows, parent, at, at)
 

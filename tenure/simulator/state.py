@@ -48,14 +48,6 @@ class Customers(Growing):
     is_senior: Integers = _whole()
     has_partner: Integers = _whole()
     has_dependents: Integers = _whole()
-    parent: Integers = _whole()  # the group customer above a group customer
-    # consent: 1 given, 0 withheld, -1 not asked yet
-    allows_marketing: Integers = _whole()
-    allows_calls: Integers = _whole()
-    allows_profiling: Integers = _whole()
-    allows_location: Integers = _whole()
-    withdrew_in: Integers = _whole()  # month index of the last withdrawal
-    is_member: Integers = _whole()  # of the loyalty programme; -1 not asked yet
 
 
 @dataclass
@@ -67,9 +59,6 @@ class Accounts(Growing):
     is_paperless: Integers = _whole()
     billed_to_date: Integers = _whole(int(np.iinfo(np.int64).min))
     bundle: Integers = _whole(0)
-    lateness: Floats = _real(-1.0)  # chance that a bill is still open when its month ends; -1 not drawn yet
-    credit: Integers = _whole(0)  # credit notes not set against an invoice yet, fen
-    is_blacklisted: Integers = _whole(0)
 
 
 @dataclass
@@ -146,6 +135,28 @@ class Lines(Growing):
 
 
 @dataclass
+class Profiles(Growing):
+    """What customers allow and joined; one row for each customer of the months before, in the same order."""
+
+    # consent: 1 given, 0 withheld, -1 not asked yet
+    allows_marketing: Integers = _whole()
+    allows_calls: Integers = _whole()
+    allows_profiling: Integers = _whole()
+    allows_location: Integers = _whole()
+    withdrew_in: Integers = _whole()  # month index of the last withdrawal
+    is_member: Integers = _whole()  # of the loyalty programme; -1 not asked yet
+
+
+@dataclass
+class Payers(Growing):
+    """How accounts pay; one row for each account of the months before, in the same order."""
+
+    lateness: Floats = _real()  # chance that a bill is still open when its month ends
+    credit: Integers = _whole(0)  # credit notes not set against an invoice yet, fen
+    is_blacklisted: Integers = _whole(0)
+
+
+@dataclass
 class Parties(Growing):
     """Who has been owner, user or payer of a line, and since which day."""
 
@@ -210,6 +221,8 @@ class World:
     counters: Counters = field(default_factory=Counters)
     # numbers given back, with the instant from which they may be given out again
     released: list[tuple[int, int]] = field(default_factory=list)
+    profiles: Profiles = field(default_factory=Profiles)
+    payers: Payers = field(default_factory=Payers)
     parties: Parties = field(default_factory=Parties)
     agenda: Agenda = field(default_factory=Agenda)
     receivables: Receivables = field(default_factory=Receivables)
