@@ -1,6 +1,7 @@
 """Source contracts: what each delivered file must look like, read from the dbt source YAML.
 
-One YAML per source stands beside the staging models (`dbt_project/models/staging/<source>/_<source>__sources.yml`);
+One YAML per source stands beside the staging models (`dbt_project/models/staging/<source>/_<source>__sources.yml`, and
+`_<source>_<part>__sources.yml` where one file would be too long);
 dbt documents the landed tables from it and landing checks files against it. Per table, `config.meta.contract` holds
 
 - `primary_key`: columns that identify a row; `cadence`: daily or monthly; `delivery`: change or event;

@@ -17,7 +17,7 @@ class Agenda:
     def add(
         self, journal: Journal, month: Month, entity: str, at: Integers, count: int, **columns: Integers | int
     ) -> None:
-        """Add `count` rows, each dated `at` (local seconds): those of this month to the journal, the others for later."""
+        """Add `count` rows, dated `at` (local seconds): to the journal those of this month, the others later."""
         if count:
             full = {
                 name: np.broadcast_to(np.asarray(value, dtype=np.int64), (count,)) for name, value in columns.items()

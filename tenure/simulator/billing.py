@@ -15,6 +15,7 @@ from tenure.simulator.timeline import DAY_SECONDS, NEVER, Flags, Integers, Month
 
 SERVICE_TAX_PERCENT = 6
 GOODS_TAX_PERCENT = 13
+DUE_AFTER_DAYS = 24  # a bill of the first of a month is due on the 25th
 ISSUED_AT_SECOND = 2 * 3_600  # at two in the morning of the first
 SILENT_FEE_DAYS = 60  # the balance of a silent prepaid line lasts this long
 _INVOICE, _CREDIT_NOTE, _ADJUSTMENT, _STATEMENT = range(len(DOCUMENT_TYPES))
@@ -135,11 +136,16 @@ def _account_charges(world: World, rng: np.random.Generator, bill: _Lines, month
     late = left[rng.random(len(left)) < 0.15]
     quiet = np.flatnonzero((in_service > 0) & (np.bincount(lines.account, weights=fee, minlength=len(accounts)) == 0))
     printed = quiet[rng.random(len(quiet)) < 0.08]
-    bundle = offer_position("X030")
+    bundle, won = offer_position("X030"), world.won
+    # Projects that were won as an opportunity are billed when they are delivered.
+    delivered = np.flatnonzero(
+        (won.delivered_at >= month.start) & (won.delivered_at < month.end) & (won.line_count == 0)
+    )
     for charge, account, offer, amount in (
         ("recurring", bundled, bundle, np.full(len(bundled), int(world.fees[bundle]))),
         ("discount", bundled, bundle, np.full(len(bundled), -800)),
         ("ict_project", projects, -1, rng.integers(2_000, 30_001, len(projects)) * 100),
+        ("ict_project", won.account[delivered], -1, won.amount[delivered]),
         ("one_off", late, -1, rng.integers(500, 3_001, len(late))),
         ("one_off", printed, -1, np.full(len(printed), 500)),
     ):
@@ -213,6 +219,10 @@ def _journal_lines(journal: Journal, month: Month, bill: _Lines) -> None:
     percent = np.where(goods, GOODS_TAX_PERCENT, SERVICE_TAX_PERCENT)
     # Half a fen is rounded away from zero, for credits as for charges.
     tax = np.sign(rows["amount"]) * ((np.abs(rows["amount"]) * percent + 50) // 100)
+    issued_day = rows["issued_at"] // DAY_SECONDS
+    due = np.where(rows["document"] == _INVOICE, issued_day + DUE_AFTER_DAYS, -1)
+    # What an adjustment adds is asked for with the invoice of its month.
+    due = np.where(rows["document"] == _ADJUSTMENT, month.end_day + DUE_AFTER_DAYS, due)
     journal.add(
         "billing.invoice_line",
         count,
@@ -225,6 +235,7 @@ def _journal_lines(journal: Journal, month: Month, bill: _Lines) -> None:
         charge_type=rows["charge"],
         service_month=rows["service_day"],
         issued_at=rows["issued_at"],
+        due_date=due,
         net_amount=rows["amount"],
         tax_amount=tax,
         currency_code=0,

@@ -108,6 +108,11 @@ def integers(numbers: Integers) -> pa.Array:
     return pa.array(numbers, type=pa.int64(), mask=numbers < 0)
 
 
+def signed_integers(numbers: Integers) -> pa.Array:
+    """Whole numbers of either sign, none missing."""
+    return pa.array(numbers, type=pa.int64())
+
+
 def booleans(flags: Integers) -> pa.Array:
     """1 true, 0 false, negative missing."""
     return pa.array(flags > 0, mask=flags < 0)

@@ -16,13 +16,16 @@ from tenure.simulator.catalogue import PRICE_CHANGES, offer_position
 from tenure.simulator.changes import carry_out, renew_contracts
 from tenure.simulator.circles import settle_circles
 from tenure.simulator.delivery import MonthDelivery
+from tenure.simulator.enterprise import deliver_won
 from tenure.simulator.extracts import ExtractWriter
 from tenure.simulator.joining import join
 from tenure.simulator.journal import Columns, Journal
 from tenure.simulator.life import move_usage, plan_month, voluntary_hazard
 from tenure.simulator.market import bring_numbers, close_market, open_market
 from tenure.simulator.network import run_network
+from tenure.simulator.office import begin_month, end_month
 from tenure.simulator.opening import journal_offers, open_operator, yearly_sizes
+from tenure.simulator.responses import settle_campaigns, write_campaigns
 from tenure.simulator.room import check_room
 from tenure.simulator.state import World
 from tenure.simulator.timeline import Month, day_date, month_at, parse_start
@@ -154,20 +157,24 @@ def _live(
     """One month of the operator: everything that happens in it goes into the journal, or into `deliver_usage`."""
     _change_prices(world, journal, month)
     yearly_sizes(journal, month, opening.year)
-    world.agenda.release(journal, month)
     open_market(world, seed, journal, month)
+    trials = begin_month(world, seed, behaviour, journal, month)
     hazard = voluntary_hazard(world, behaviour, month)
+    write_campaigns(directory, world, month, hazard, trials)
     run_network(world, seed, journal, month)
     move_usage(world, seed, behaviour, month)
     joined = join(world, seed, behaviour, journal, month)
+    deliver_won(world, seed, behaviour, journal, month)
     settle_circles(world, seed, month)
     bring_numbers(world, seed, month, joined)
     carry_out(world, seed, journal, month, plan_month(world, seed, behaviour, month, hazard, joined))
     renew_contracts(world, seed, journal, month)
+    settle_campaigns(world, seed, journal, month, trials)
     cost = make_usage(world, seed, journal, month, deliver_usage)
     take_care(world, seed, journal, month)
     earlier = [month_at(opening, before) for before in range(month.index - 1, -1, -1)]
     make_bills(world, seed, behaviour, journal, month, earlier, cost)
+    end_month(world, seed, journal, month)
     close_market(world, seed, journal, month)
     write_month(directory, world, month, hazard, world.lines.decline, last_day)
 

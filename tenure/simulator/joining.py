@@ -111,7 +111,7 @@ def _win_back(world: World, rng: np.random.Generator, behaviour: Behaviour, jour
         & (lines.churn_reason <= 3)  # nobody wants a fraudster back
         & (lines.has_returned == 0)
     )
-    back = lost[rng.random(len(lost)) < behaviour.win_back_rate]
+    back = lost[rng.random(len(lost)) < behaviour.win_back_rate + lines.win_back_effect[lost]]
     lines.has_returned[back] = 1
     was_group = world.customers.kind[lines.customer[back]] == 1
     segment = np.where(was_group, SEGMENTS.index("group"), _consumer_segments(rng, len(back)))

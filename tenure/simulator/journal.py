@@ -20,6 +20,11 @@ class Journal:
         if count:
             self._parts[entity].append((count, columns))
 
+    def column(self, entity: str, name: str) -> Integers:
+        """One column of the rows collected so far; they stay."""
+        parts = self._parts.get(entity, [])
+        return _joined([(count, columns[name]) for count, columns in parts]) if parts else np.empty(0, dtype=np.int64)
+
     def take(self, entity: str) -> Columns | None:
         """All rows of an entity, or None when there are none; they are forgotten here."""
         parts = self._parts.pop(entity, [])

@@ -218,7 +218,7 @@ def _suspensions(
         & ((lines.suspended_to < month.start) | (lines.suspended_from == NEVER))
     )
     # The cheapest plans pay worst.
-    risk = behaviour.arrears_rate * np.clip(8_000 / world.fees[lines.offer[able]], 0.4, 1.8)
+    risk = behaviour.arrears_rate * np.clip(8_000 / world.fees[lines.offer[able]], 0.4, 1.8) * lines.arrears_odds[able]
     barred = able[rng.random(len(able)) < risk]
     day = month.first_day + rng.integers(7, 25, len(barred))
     at = day * DAY_SECONDS + rng.integers(10_800, 21_600, len(barred))

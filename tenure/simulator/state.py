@@ -8,7 +8,9 @@ import numpy.typing as npt
 
 from tenure.simulator.agenda import Agenda
 from tenure.simulator.catalogue import OFFERS, REGIONS, RIVALS
-from tenure.simulator.timeline import NEVER, Floats, Integers
+from tenure.simulator.timeline import NEVER, Flags, Floats, Integers
+
+POINT_MONTHS = 24  # points are gone two years after they were earned
 
 CIRCLE_SIZE = 6
 
@@ -138,6 +140,81 @@ class Lines(Growing):
     came_from: Integers = _whole()  # rival that the number was brought from
     went_to: Integers = _whole()  # rival that the number was carried to
     campaign_effect: Floats = _real()  # shift of the logit of leaving, in force this month
+    lasting_effect: Floats = _real()  # the same for the month after
+    win_back_effect: Floats = _real()  # added to the chance that a lost line comes back this month
+    retention_trial: Integers = _whole(-9)  # month index of the last campaign about leaving it took part in
+    contacts: Integers = _whole(0)  # campaign contacts this month
+    # arrears at the start of the month: how much likelier than usual it is barred, and the oldest bill overdue
+    arrears_odds: Floats = _real()
+    arrears_bill: Integers = _whole()
+    opportunity: Integers = _whole()  # the opportunity that won it
+    # its parties (positions in Parties) and the phone in use
+    owner_party: Integers = _whole()
+    user_party: Integers = _whole()
+    payer_party: Integers = _whole()
+    device: Integers = _whole()
+    device_since: Integers = _whole()  # day
+
+
+@dataclass
+class Profiles(Growing):
+    """What customers allow and joined; one row for each customer of the months before, in the same order."""
+
+    # consent: 1 given, 0 withheld, -1 not asked yet
+    allows_marketing: Integers = _whole()
+    allows_calls: Integers = _whole()
+    allows_profiling: Integers = _whole()
+    allows_location: Integers = _whole()
+    withdrew_in: Integers = _whole()  # month index of the last withdrawal
+    is_member: Integers = _whole()  # of the loyalty programme; -1 not asked yet
+
+
+@dataclass
+class Payers(Growing):
+    """How accounts pay; one row for each account of the months before, in the same order."""
+
+    lateness: Floats = _real()  # chance that a bill is still open when its month ends
+    credit: Integers = _whole(0)  # credit notes not set against an invoice yet, fen
+    is_blacklisted: Integers = _whole(0)
+
+
+@dataclass
+class Parties(Growing):
+    """Who has been owner, user or payer of a line, and since which day."""
+
+    customer: Integers = _whole()
+    since: Integers = _whole()
+
+
+@dataclass
+class Receivables(Growing):
+    """Bills to be paid, as gross amounts in fen; those settled leave the table."""
+
+    document: Integers = _whole()  # the number of the invoice
+    account: Integers = _whole()
+    issued_at: Integers = _whole()
+    due_day: Integers = _whole()
+    open: Integers = _whole(0)
+    pays_at: Integers = _whole(NEVER)  # when it will be paid in full unless the line is barred first
+    is_barred: Integers = _whole(0)  # a line was barred for it
+
+    def keep(self, chosen: Flags) -> None:
+        """Drop the rows that are not chosen."""
+        for column in fields(self):
+            setattr(self, column.name, getattr(self, column.name)[chosen])
+
+
+@dataclass
+class Won(Growing):
+    """What group customers ordered when an opportunity was won, still to be delivered; amount in fen."""
+
+    opportunity: Integers = _whole()
+    customer: Integers = _whole()
+    account: Integers = _whole()
+    product: Integers = _whole()
+    line_count: Integers = _whole(0)
+    amount: Integers = _whole(0)
+    delivered_at: Integers = _whole()
 
 
 @dataclass
@@ -149,6 +226,11 @@ class Counters:
     event: int = 0
     msisdn: int = 0
     circled: int = 0  # lines before this position have their calling circle
+    device: int = 0
+    asked: int = 0  # customers before this position were asked for their consent
+    related: int = 0  # customers before this position have their relations
+    employed: int = 0  # lines before this position have their employer relation
+    equipped: int = 0  # lines before this position have their router or first phone
 
 
 def _grid(*shape: int) -> Floats:
@@ -181,3 +263,10 @@ class World:
     outages: Floats = _grid(len(REGIONS), 3, 31)
     network_loss: Floats = _grid(len(REGIONS), 3)
     agenda: Agenda = field(default_factory=Agenda)
+    profiles: Profiles = field(default_factory=Profiles)
+    payers: Payers = field(default_factory=Payers)
+    parties: Parties = field(default_factory=Parties)
+    receivables: Receivables = field(default_factory=Receivables)
+    won: Won = field(default_factory=Won)
+    # loyalty points not spent yet: customers x months in which they were earned, newest first
+    points: Integers = field(default_factory=lambda: np.zeros((0, POINT_MONTHS), dtype=np.int64))

@@ -26,7 +26,7 @@ VOLUNTARY = ("request", "port_out")
 @pytest.fixture(scope="module")
 def truth(extracts: Path, rows_of: Rows) -> pd.DataFrame:
     """One row per line and closed month, with the plan type at the end added."""
-    months = [pd.read_parquet(path) for path in sorted((extracts / "truth").glob("*.parquet"))[:12]]
+    months = [pd.read_parquet(path) for path in sorted((extracts / "truth").glob("subscription_month_*.parquet"))[:12]]
     frame = pd.concat(months, ignore_index=True)
     plan = {row["offer_id"]: row["plan_type"] for row in rows_of("crm.offer")}
     last = {row["subscription_id"]: plan[row["main_offer_id"]] for row in rows_of("crm.subscription")}

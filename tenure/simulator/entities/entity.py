@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from tenure.simulator.catalogue import CHANNELS, OFFERS, REGIONS, RIVALS
 from tenure.simulator.catalogue import CURRENCY as CURRENCY_CODE
-from tenure.simulator.catalogue import OFFERS, REGIONS
 from tenure.simulator.codes import names
 from tenure.simulator.columns import coded, identifiers
 from tenure.simulator.journal import Columns
+from tenure.simulator.staff import STAFF_IDS
 from tenure.simulator.timeline import DAY_SECONDS, Integers
 
 Encoder = Callable[[Integers], pa.Array]
@@ -84,6 +85,12 @@ MSISDN = identifiers_of("12", 9)
 CURRENCY = codes_of((CURRENCY_CODE,))
 REGION = codes_of(tuple(region.region_id for region in REGIONS))
 OFFER = codes_of(tuple(offer.offer_id for offer in OFFERS))
+CHANNEL = codes_of(tuple(channel[0] for channel in CHANNELS))
+STAFF_ID = codes_of(STAFF_IDS)
+RIVAL = codes_of(RIVALS)
 LINE = identifiers_of("S")
 CUSTOMER = identifiers_of("C")
 ACCOUNT = identifiers_of("A")
+INVOICE = identifiers_of("I", 16)
+CAMPAIGN = identifiers_of("G")
+OPPORTUNITY = identifiers_of("B", 10)
