@@ -90,6 +90,13 @@ PALETTE = ["#2F6FDE", "#E8871E", "#16A394", "#8E66CC", "#D6A419", "#CF4A3C", "#7
 EXTRA_CATEGORICAL_COLOR_SCHEMES = [
     {"id": "tenure", "description": "", "label": "Tenure", "isDefault": True, "colors": PALETTE}
 ]
+# Light to dark of one hue, so that a high value stands out in print and for every kind of eye.
+EXTRA_SEQUENTIAL_COLOR_SCHEMES = [
+    {
+        "id": "tenure_heat", "description": "", "label": "Tenure heat", "isDiverging": False, "isDefault": False,
+        "colors": ["#F4F6FB", "#F3D9CF", "#E8A08F", "#CF4A3C"],
+    }
+]  # fmt: skip
 
 HOME_PATH = "/superset/dashboard/executive-overview/"
 LOGO_TARGET_PATH = HOME_PATH

@@ -19,17 +19,13 @@ from psycopg import sql
 from tenure.database.score_tables import SCORE_TABLES
 from tenure.errors import TenureError
 from tenure.settings import ROLES, SERVICE_DATABASES, Settings
+from tenure.sources import SOURCES
 
 Connection = psycopg.Connection[Any]
 
 SCHEMAS = {
     "ops": "loader",
-    "raw_crm": "loader",
-    "raw_billing": "loader",
-    "raw_usage": "loader",
-    "raw_marketing": "loader",
-    "raw_enterprise": "loader",
-    "raw_finance": "loader",
+    **{f"raw_{source}": "loader" for source in SOURCES},
     "reference": "transformer",
     "staging": "transformer",
     "intermediate": "transformer",
@@ -40,12 +36,7 @@ SCHEMAS = {
 }
 READERS = {
     "ops": ("transformer",),
-    "raw_crm": ("transformer",),
-    "raw_billing": ("transformer",),
-    "raw_usage": ("transformer",),
-    "raw_marketing": ("transformer",),
-    "raw_enterprise": ("transformer",),
-    "raw_finance": ("transformer",),
+    **{f"raw_{source}": ("transformer",) for source in SOURCES},
     "features": ("scorer",),
     "build": ("scorer",),
     "scores": ("transformer",),

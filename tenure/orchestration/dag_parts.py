@@ -7,10 +7,11 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, PartitionedAssetTimetable, dag, task
 
-from tenure.orchestration.names import PARTITION_FORMAT, SOURCES, WAREHOUSE_POOL, WAREHOUSE_SLOTS
+from tenure.orchestration.names import PARTITION_FORMAT, WAREHOUSE_POOL, WAREHOUSE_SLOTS
 from tenure.orchestration.steps import land_source
 from tenure.orchestration.timetable import BusinessDayTimetable
 from tenure.settings import get_settings
+from tenure.sources import SOURCES
 
 OWNER = "data-engineering"
 
