@@ -20,6 +20,7 @@ from tests.oracle.deliveries import Row, all_rows, deliveries
 DAILY = (
     *("crm.region", "crm.channel", "crm.customer", "crm.account", "crm.offer", "crm.subscription"),
     *("crm.subscription_event", "crm.subscribed_offer", "crm.contract", "usage.usage_event", "usage.topup"),
+    *("marketing.campaign", "marketing.campaign_contact"),
 )
 
 
@@ -145,7 +146,7 @@ def read_operator(folder: Path, clock: Clock) -> Operator:
             datetime.fromisoformat(history.latest["activated_at"]),
             history.latest["predecessor_subscription_id"],
         )
-        for line_id, history in _histories(folder, "crm.subscription", "subscription_id", end).items()
+        for line_id, history in histories(folder, "crm.subscription", "subscription_id", end).items()
     }
     for row in sorted(all_rows(folder, "crm.subscription_event"), key=lambda row: row["occurred_at"]):
         line, occurred_at = lines.get(row["subscription_id"]), datetime.fromisoformat(row["occurred_at"])
@@ -153,7 +154,7 @@ def read_operator(folder: Path, clock: Clock) -> Operator:
         if ends and line and line.terminated_at is None and occurred_at >= line.activated_at:
             line.terminated_at = occurred_at
             line.termination = "involuntary" if row["reason_code"] in ("non_payment", "fraud") else "voluntary"
-    offers = _histories(folder, "crm.offer", "offer_id", end)
+    offers = histories(folder, "crm.offer", "offer_id", end)
     return Operator(
         folder,
         clock,
@@ -161,8 +162,8 @@ def read_operator(folder: Path, clock: Clock) -> Operator:
         min(delivery.period_from for delivery in deliveries(folder, "crm.subscription")).replace(day=1),
         min(delivery.period_from for delivery in deliveries(folder, "usage.usage_event")),
         lines,
-        _histories(folder, "crm.account", "account_id", end),
-        _histories(folder, "crm.customer", "customer_id", end),
+        histories(folder, "crm.account", "account_id", end),
+        histories(folder, "crm.customer", "customer_id", end),
         {offer_id: history.latest for offer_id, history in offers.items()},
     )
 
@@ -178,7 +179,8 @@ def _complete_to(folder: Path, entity: str) -> date:
     return reached
 
 
-def _histories(folder: Path, entity: str, key: str, end: datetime) -> dict[str, History]:
+def histories(folder: Path, entity: str, key: str, end: datetime) -> dict[str, History]:
+    """The states of every thing of an entity that took effect before `end`, by its key."""
     states = defaultdict(list)
     for row in all_rows(folder, entity):
         since = datetime.fromisoformat(row["effective_at"])

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 
+from tests.oracle.campaigns import campaign_arms
 from tests.oracle.operator import Clock
 from tests.oracle.summaries import (
     COUNTS,
@@ -237,6 +238,23 @@ def test_kpi_numerators_and_denominators(opinion: Opinion, marts: psycopg.Connec
     # A slice without any line, bill or event has no row, or one of zeroes that carries last month's figures.
     assert {code for _, _, code in found} == {code for _, _, code in expected}
     _assert_same(_without_zeroes(found), _without_zeroes(expected))
+
+
+def test_what_campaigns_changed(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
+    found = {
+        row[0]: row[1:]
+        for row in _rows(
+            marts,
+            "select campaign_id, treated_count, treated_outcome_count, control_count, control_outcome_count"
+            " from campaign_effect",
+        )
+    }
+    expected = {
+        campaign: (treated.assigned, treated.did, control.assigned, control.did)
+        for campaign, (treated, control) in campaign_arms(opinion).items()
+    }
+    assert len(expected) > 10
+    _assert_same(found, expected)
 
 
 def _exact(numerator: Decimal, denominator: Decimal | None) -> tuple[Decimal, Decimal | None]:
