@@ -174,8 +174,8 @@ def _live(
     take_care(world, seed, journal, month)
     earlier = [month_at(opening, before) for before in range(month.index - 1, -1, -1)]
     make_bills(world, seed, behaviour, journal, month, earlier, cost)
-    end_month(world, seed, journal, month)
     close_market(world, seed, journal, month)
+    end_month(world, seed, journal, month)
     write_month(directory, world, month, hazard, world.lines.decline, last_day)
 
 

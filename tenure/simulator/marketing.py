@@ -137,9 +137,9 @@ def _audience(world: World, month: Month, campaign: Campaign) -> Flags:
     day, tenure_days = month.first_day, (month.start - lines.activated_at) // DAY_SECONDS
     is_mobile = np.array([offer.service_line == "mobile" for offer in OFFERS])[lines.offer]
     is_postpaid = np.array([offer.plan_type == "postpaid" for offer in OFFERS])[lines.offer]
-    contract_ending = (lines.contract_ends >= day - 60) & (lines.contract_ends <= day + 60)
+    contract_ended = (lines.contract_ends >= day - 45) & (lines.contract_ends <= day + 15)
     chosen = {
-        "at_risk": is_postpaid & (contract_ending | (lines.fading > 0)),
+        "at_risk": (lines.fading > 0) | (is_postpaid & contract_ended & (price_gap(world, month) > 0)),
         "fading": lines.fading > 0,
         "settled": is_postpaid & (tenure_days > 180),
         "below_top_plan": next_plan(lines.offer) >= 0,
