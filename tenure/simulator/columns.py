@@ -126,6 +126,11 @@ def codes(positions: Integers, values: Sequence[str]) -> pa.Array:
 
 def coded(positions: Integers, values: Sequence[str]) -> pa.Array:
     """The same as `codes`, kept as positions in a dictionary: the form in which many rows are cheap to write."""
+    distinct = list(dict.fromkeys(values))
+    if len(distinct) < len(values):
+        # A dictionary that names a value twice is not written the same way each time.
+        place = np.array([distinct.index(value) for value in values])
+        positions, values = np.where(positions < 0, -1, place[positions]), distinct
     return pa.DictionaryArray.from_arrays(
         pa.array(positions.astype(np.int16), mask=positions < 0), pa.array(values, type=pa.large_string())
     )

@@ -200,8 +200,8 @@ def test_renewals_accepted_are_signed(market: Path, targets: pd.DataFrame) -> No
     accepted = targets[(targets["campaign_name"] == "Renew and save") & (targets["response_code"] == "accepted")]
     matched = [(row.subscription_id, row.responded_at) in signed for row in accepted.itertuples()]
     assert len(matched) > 100
-    # Some are bound for longer already: they are no renewals.
-    assert np.mean(matched) > 0.5
+    # Prepaid lines have no contract, and some postpaid ones are bound for longer already: they are no renewals.
+    assert np.mean(matched) > 0.25
 
 
 def test_nobody_is_contacted_against_his_will_or_too_often(rows_of: Rows) -> None:

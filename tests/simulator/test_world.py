@@ -106,7 +106,8 @@ def test_those_who_leave_use_less_in_the_weeks_before(rows_of: Rows, events: pd.
     days = (own["msisdn"].map(left) - own["started_at"]).dt.days
     last, before = ((days >= 0) & (days < 21)).sum(), ((days >= 90) & (days < 111)).sum()
     assert len(left) > 100
-    assert last < 0.6 * before
+    # Those who leave over a price, a complaint or an expired contract need not have faded.
+    assert last < 0.7 * before
 
 
 def test_usage_has_a_weekly_and_a_daily_rhythm(events: pd.DataFrame) -> None:
