@@ -12,9 +12,6 @@ from pathlib import Path
 PREFERRED = {"postgres": 54330, "airflow": 8080, "superset": 8088}
 HIGHEST_PORT = 65535
 
-# A claim lasts as long as the process that made it, so these are never closed.
-_CLAIMS: list[socket.socket] = []
-
 
 def is_port_free(port: int) -> bool:
     """Whether a server could listen on this port of the loopback address now."""
@@ -39,7 +36,9 @@ def claim(port: int, home: Path) -> bool:
     owned = f"{name}-{hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:16]}"
     first, second = _bound(name), _bound(owned)
     if first is not None and second is not None:
-        _CLAIMS.extend((first, second))
+        # Left open on purpose: a claim lasts as long as the process that made it.
+        first.detach()
+        second.detach()
         return True
     for taken in (first, second):
         if taken is not None:
