@@ -4,7 +4,7 @@ with complete as (
 
     select min(complete_to_date) as as_of_date
     from {{ ref('int_source_coverage') }}
-    where source_name || '.' || entity_name in ('{{ daily_entities() | join("', '") }}')
+    where source_name || '.' || entity_name in ('{{ daily_entities() | join("', '") }}') -- noqa: LT05
 
 )
 

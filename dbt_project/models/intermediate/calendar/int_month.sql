@@ -63,7 +63,7 @@ select
     coalesce(
         usage_window.complete_from_date <= dated.last_date and usage_window.complete_to_date >= dated.month, false
     ) as is_usage_delivered,
-    exists (
+    exists(
         select 1
         from billing_period
         where billing_period.period_from <= dated.month_end_date and billing_period.period_to >= dated.month

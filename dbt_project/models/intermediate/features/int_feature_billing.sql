@@ -85,7 +85,9 @@ select
     subject.as_of_date,
     subject.subscription_id,
     {%- for bill in bills %}
-        case when dates.has_bill_{{ bill }} then coalesce(billed.bill_{{ bill }}_amount, 0) end as bill_{{ bill }}_amount,
+        case
+            when dates.has_bill_{{ bill }} then coalesce(billed.bill_{{ bill }}_amount, 0)
+        end as bill_{{ bill }}_amount,
     {%- endfor %}
     case when dates.has_bill_1 then coalesce(billed.usage_charge_amount, 0) end as usage_charge_amount,
     case when dates.has_bill_1 then coalesce(billed.discount_amount, 0) end as discount_amount,

@@ -48,7 +48,7 @@ revenue as (
             'opening_involuntary_churn_count', 'opening_inactive_churn_count', 'mean_base_count',
             'mean_voice_base_count', 'mean_data_base_count'
         ] %}
-        cast(0 as numeric) as {{ column }},
+            cast(0 as numeric) as {{ column }},
         {%- endfor %}
         net_amount as service_revenue_amount,
         cast(0 as numeric) as voice_seconds,
@@ -70,7 +70,7 @@ usage as (
             'opening_involuntary_churn_count', 'opening_inactive_churn_count', 'mean_base_count',
             'mean_voice_base_count', 'mean_data_base_count', 'service_revenue_amount'
         ] %}
-        cast(0 as numeric) as {{ column }},
+            cast(0 as numeric) as {{ column }},
         {%- endfor %}
         case
             when monthly.service_type = 'voice' and capability.is_voice_capable then monthly.duration_seconds

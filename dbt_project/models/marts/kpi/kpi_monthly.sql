@@ -23,7 +23,8 @@ measured as (
             {% if kpi.denominator %}sum({{ kpi.denominator }}){% else %}cast(null as numeric){% endif %} as denominator
         from components
         where ({{ kpi.numerator }}) is not null{% if kpi.is_money %} and currency_code <> ''{% endif %}
-        group by month, {{ slice_list() }}{% if kpi.is_money %}, currency_code{% endif %}, is_month_closed, is_open_month
+        group by
+            month, {{ slice_list() }}{% if kpi.is_money %}, currency_code{% endif %}, is_month_closed, is_open_month
         {% if not loop.last %}union all{% endif %}
     {% endfor %}
 

@@ -1,6 +1,5 @@
 -- Treated less control, as assigned (whether or not the message arrived), with Newcombe's interval from two Wilson
 -- intervals, which holds for small groups and for shares near 0 and 1 (Newcombe 1998, method 10).
-{% set z = 1.959964 %}
 with counted as (
 
     select
@@ -35,16 +34,10 @@ wilson as (
 
     select
         *,
-        {% for group in ('treated', 'control') -%}
-        (
-            {{ group }}_rate + {{ z * z / 2 }} / {{ group }}_count
-            - {{ z }} * sqrt({{ group }}_rate * (1 - {{ group }}_rate) / {{ group }}_count + {{ z * z / 4 }} / {{ group }}_count / {{ group }}_count)
-        ) / (1 + {{ z * z }} / {{ group }}_count) as {{ group }}_low,
-        (
-            {{ group }}_rate + {{ z * z / 2 }} / {{ group }}_count
-            + {{ z }} * sqrt({{ group }}_rate * (1 - {{ group }}_rate) / {{ group }}_count + {{ z * z / 4 }} / {{ group }}_count / {{ group }}_count)
-        ) / (1 + {{ z * z }} / {{ group }}_count) as {{ group }}_high{{ ',' if not loop.last }}
-        {% endfor %}
+        {{ wilson_bound('treated_rate', 'treated_count', '-') }} as treated_low,
+        {{ wilson_bound('treated_rate', 'treated_count', '+') }} as treated_high,
+        {{ wilson_bound('control_rate', 'control_count', '-') }} as control_low,
+        {{ wilson_bound('control_rate', 'control_count', '+') }} as control_high
     from shares
 
 ),
