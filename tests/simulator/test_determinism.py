@@ -59,12 +59,12 @@ def test_another_seed_is_another_world(tmp_path: Path) -> None:
 
 
 def test_more_months_begin_with_the_extracts_of_fewer(tmp_path: Path) -> None:
-    simulate(tmp_path / "short", subscriptions=120, months=4, seed=9)
-    simulate(tmp_path / "long", subscriptions=120, months=9, days=2, seed=9)
+    simulate(tmp_path / "short", subscriptions=120, months=12, seed=9)
+    simulate(tmp_path / "long", subscriptions=120, months=24, days=2, seed=9)
     short, long = _digests(tmp_path / "short"), _digests(tmp_path / "long")
     # One list over all months; everything else in truth/ is cut by month.
     ceilings = [json.loads((tmp_path / name / "truth" / "ceiling.json").read_text()) for name in ("short", "long")]
-    assert ceilings[1][:4] == ceilings[0]
+    assert ceilings[1][:12] == ceilings[0]
     del short["truth/ceiling.json"]
     effects = "truth/campaign_effect.csv"
     assert (tmp_path / "long" / effects).read_text().startswith((tmp_path / "short" / effects).read_text())
