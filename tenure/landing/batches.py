@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 LINE = "_line_number"
@@ -31,13 +33,15 @@ class Batch:
 
     `rows` has the file's columns (texts, or the types of a typed format) and `_line_number`. `row_count` counts the
     physical rows, malformed ones included, without the parser that made `rows`; `totals` are sums of the asked columns
-    over the rows that are not malformed, where possible by another parser too.
+    over the rows that are not malformed by another parser, where one parser alone could be misled. `odd_lines` are the
+    numbers of the lines with control or replacement characters; none where nobody has looked.
     """
 
     rows: pl.DataFrame
     row_count: int
     malformed: list[Malformed] = field(default_factory=list)
     totals: dict[str, Decimal] | None = None
+    odd_lines: npt.NDArray[np.int64] | None = None
 
 
 @dataclass

@@ -32,15 +32,15 @@ REJECT_SCHEMA = pl.Schema(
 _INTEGER = r"^-?\d{1,18}$"
 _NUMERIC = r"^-?\d{1,18}(\.\d{1,12})?$"
 _BOOLEAN = r"^(?i:true|false|1|0)$"
-_DATE = r"^\d{4}-\d{2}-\d{2}$"
-_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?(Z|[+-]\d{2}:?\d{2})$"
+DATE_PATTERN = r"^\d{4}-\d{2}-\d{2}$"
+TIMESTAMP_PATTERN = r"^\d{4}-\d{2}-\d{2}[T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?(Z|[+-]\d{2}:?\d{2})$"
 # U+FFFD is what is left of a character that somebody upstream could not decode.
-_CONTROL = r"[\x00-\x1f\x7f\x{FFFD}]"
+CONTROL_PATTERN = r"[\x00-\x1f\x7f\x{FFFD}]"
 
-_UTC = pl.Datetime("us", "UTC")
-_FIRST_DATE = dt.date(1850, 1, 1)
-_FIRST_INSTANT = dt.datetime(1980, 1, 1, tzinfo=dt.UTC)
-_LAST_INSTANT = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
+UTC = pl.Datetime("us", "UTC")
+FIRST_DATE = dt.date(1850, 1, 1)
+FIRST_INSTANT = dt.datetime(1980, 1, 1, tzinfo=dt.UTC)
+LAST_INSTANT = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
 _MAX_INTEGER = 10**18
 
 
@@ -69,7 +69,9 @@ def check(contract: Contract, rows: pl.DataFrame, last_instant: dt.datetime) -> 
 
     `last_instant` (UTC) is the end of the time that the file can know of: its date column may not be later.
     """
-    raw = rows.select(ROW, LINE, *(_readable(column, rows.schema[column.name]) for column in contract.columns))
+    raw = rows.select(
+        pl.col(ROW).cast(pl.Int64), LINE, *(_readable(column, rows.schema[column.name]) for column in contract.columns)
+    )
     both = raw.with_columns(
         _parsed_instants(raw[column.name]).alias(_name(column))
         if column.type == "timestamp" and raw.schema[column.name] == pl.String
@@ -147,7 +149,7 @@ def _typed(column: Column, kind: pl.DataType) -> pl.Expr:
     elif column.type == "date":
         typed = value.str.to_date("%Y-%m-%d", strict=False) if is_text else value
     else:
-        typed = value.dt.convert_time_zone("UTC").dt.cast_time_unit("us").cast(_UTC)
+        typed = value.dt.convert_time_zone("UTC").dt.cast_time_unit("us").cast(UTC)
     return typed.alias(_name(column))
 
 
@@ -156,10 +158,10 @@ def _parsed_instants(texts: pl.Series) -> pl.Series:
     try:
         # Twenty times quicker, and all or nothing.
         instants = compute.cast(texts.to_arrow().cast(pa.string()), pa.timestamp("us", "UTC"))
-        return pl.Series(pl.from_arrow(instants)).cast(_UTC)
+        return pl.Series(pl.from_arrow(instants)).cast(UTC)
     except pa.ArrowInvalid:
         iso = texts.str.replace(" ", "T", literal=True)
-        return iso.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", strict=False, time_unit="us").cast(_UTC)
+        return iso.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", strict=False, time_unit="us").cast(UTC)
 
 
 def _rules(contract: Contract, schema: pl.Schema, last_instant: dt.datetime) -> Iterator[_Rule]:
@@ -191,7 +193,7 @@ def _text_rules(column: Column, value: pl.Expr, typed: pl.Expr) -> Iterator[_Rul
     if column.type == "text":
         yield _Rule(
             column.name, "control_character", "it holds a control or replacement character: remove it",
-            value.str.contains(_CONTROL),
+            value.str.contains(CONTROL_PATTERN),
         )  # fmt: skip
         yield _Rule(
             column.name, "max_length", f"it is longer than {column.max_length} characters",
@@ -209,8 +211,8 @@ def _text_rules(column: Column, value: pl.Expr, typed: pl.Expr) -> Iterator[_Rul
         "integer": (_INTEGER, "it is no whole number: write digits only"),
         "numeric": (_NUMERIC, "it is no plain decimal number: write digits, a point and no separators"),
         "boolean": (_BOOLEAN, "it is neither true nor false (nor 1 or 0)"),
-        "date": (_DATE, "it is no date: write YYYY-MM-DD"),
-        "timestamp": (_TIMESTAMP, "it is no instant: write YYYY-MM-DDTHH:MM:SS with the zone offset"),
+        "date": (DATE_PATTERN, "it is no date: write YYYY-MM-DD"),
+        "timestamp": (TIMESTAMP_PATTERN, "it is no instant: write YYYY-MM-DDTHH:MM:SS with the zone offset"),
     }[column.type]
     # A value of the right shape may still be none of the calendar: then the conversion has left nothing.
     yield _Rule(column.name, "type", message, value.is_not_null() & (~value.str.contains(shape) | typed.is_null()))
@@ -242,10 +244,10 @@ def _value_rules(column: Column, kind: pl.DataType, value: pl.Expr, typed: pl.Ex
         if maximum is not None:
             yield _Rule(column.name, "max", f"it is more than {maximum}", typed > maximum)
     if column.type == "date":
-        yield _Rule(column.name, "min", f"it is before {_FIRST_DATE}", typed < _FIRST_DATE)
+        yield _Rule(column.name, "min", f"it is before {FIRST_DATE}", typed < FIRST_DATE)
     if column.type == "timestamp":
-        yield _Rule(column.name, "min", f"it is before {_FIRST_INSTANT.date()}", typed < _FIRST_INSTANT)
-        yield _Rule(column.name, "max", f"it is after {_LAST_INSTANT.date()}", typed > _LAST_INSTANT)
+        yield _Rule(column.name, "min", f"it is before {FIRST_INSTANT.date()}", typed < FIRST_INSTANT)
+        yield _Rule(column.name, "max", f"it is after {LAST_INSTANT.date()}", typed > LAST_INSTANT)
     if column.is_first_of_month:
         yield _Rule(column.name, "first_of_month", "it is not the first day of a month", typed.dt.day() != 1)
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+import numpy as np
+import numpy.typing as npt
 
 from tenure.landing.results import FileRefused
 
@@ -31,6 +35,10 @@ _MAGIC = {
     b"BZh": "bzip2 data",
     b"\xfd7zXZ": "xz data",
 }
+_ORDINARY = bytes(byte for byte in range(256) if (byte >= 0x20 and byte != 0x7F) or byte in (0x0A, 0x0D))
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
+_ODD = re.compile(rb"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]|" + re.escape(_REPLACEMENT))
+
 # In all of these a byte 0x0A is always a line end, so blocks can be cut before they are decoded.
 _ENCODINGS = {"utf-8": "utf-8", "utf8": "utf-8", "gb18030": "gb18030", "gbk": "gb18030", "gb2312": "gb18030"}
 
@@ -46,6 +54,14 @@ class Block:
     def line_count(self) -> int:
         """Physical lines in it."""
         return self.text.count(b"\n")
+
+    def odd_lines(self) -> npt.NDArray[np.int64]:
+        """Numbers of the lines that hold a control character, or what is left of one that somebody could not decode."""
+        if not self.text.translate(None, _ORDINARY) and _REPLACEMENT not in self.text:
+            return np.empty(0, dtype=np.int64)
+        found = [match.start() for match in _ODD.finditer(self.text)]
+        ends = np.flatnonzero(np.frombuffer(self.text, dtype=np.uint8) == 0x0A)
+        return self.first_line + np.unique(np.searchsorted(ends, np.array(found, dtype=np.int64)))
 
 
 def known_encoding(name: str) -> str:
@@ -154,6 +170,8 @@ def _decoded(raw: bytes, encoding: str, first_line: int) -> bytes:
         lone = raw.replace(b"\r\n", b"\n\n").find(b"\r")
         line = first_line + raw[:lone].count(b"\n")
         raise FileRefused(f"line {line}: its line ends are mixed")
+    if raw.isascii():
+        return raw
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError as error:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 
@@ -19,6 +21,7 @@ from tenure.landing.delimited import read_csv
 from tenure.landing.delivery import Delivery, Manifest, find_deliveries, period_of, read_manifest, summed_columns
 from tenure.landing.entity_load import EntityRows
 from tenure.landing.file_landing import FileLanding, FilePlan, Target
+from tenure.landing.keys import KeyStore
 from tenure.landing.ledger import Ledger
 from tenure.landing.loader import Loader
 from tenure.landing.mapped_rows import apply, business_date_of, mapped_files
@@ -29,6 +32,8 @@ from tenure.landing.schema import raw_identifier
 from tenure.landing.snapshot import Snapshot
 from tenure.landing.structured import read_jsonl, read_parquet
 from tenure.settings import Settings
+
+Item = TypeVar("Item")
 
 
 def land(
@@ -52,36 +57,54 @@ def land(
         _land_mapped(settings, directory, load_mapping(mapping, contracts, settings.zone), source, up_to_date, summary)
         return summary
     deliveries = find_deliveries(directory, contracts, source, up_to_date)
-    sources = list(dict.fromkeys(delivery.source for delivery in deliveries))
-    with ExitStack() as stack:
-        if not deliveries:
-            return summary
-        loader = stack.enter_context(Loader(settings))
-        for name in sources:
-            mine = [delivery for delivery in deliveries if delivery.source == name]
-            with loader.source_lock(name):
-                landing = FileLanding(settings, loader, {name: Ledger(loader, name)})
-                results = [result for delivery in mine for result in _land_delivery(landing, delivery, contracts)]
-                summary.files += results
-                _look_after(settings, loader, contracts, results)
+    by_entity: dict[str, list[Delivery]] = {}
+    for delivery in deliveries:
+        by_entity.setdefault(f"{delivery.source}.{delivery.entity}", []).append(delivery)
+    landed = _in_parallel(
+        settings.landing_workers,
+        [partial(_land_entity, settings, contracts, name, by_entity[name]) for name in by_entity],
+    )
+    results = {id(delivery): result for part in landed for delivery, result in part}
+    summary.files += [result for delivery in deliveries for result in results[id(delivery)]]
+    Archive(settings).purge()
     return summary
 
 
-def _look_after(
-    settings: Settings, loader: Loader, contracts: Mapping[str, Contract], results: list[FileResult]
-) -> None:
-    # The models run right after, before the server would look at its new rows by itself.
-    for name in dict.fromkeys(f"{item.source}.{item.entity}" for item in results if item.balance.landed):
-        loader.execute(f"analyze {raw_identifier(contracts[name]).as_string()}")
-    Archive(settings).purge()
+def _in_parallel(workers: int, tasks: Sequence[Callable[[], Item]]) -> list[Item]:
+    """What the tasks return, in their order. After the first failure no further one is begun."""
+    with ThreadPoolExecutor(workers) as pool:
+        futures = [pool.submit(task) for task in tasks]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
 
 
-def _land_delivery(landing: FileLanding, delivery: Delivery, contracts: Mapping[str, Contract]) -> list[FileResult]:
-    started = dt.datetime.now(dt.UTC)
-    contract = contracts.get(f"{delivery.source}.{delivery.entity}")
+def _land_entity(
+    settings: Settings, contracts: Mapping[str, Contract], name: str, deliveries: Sequence[Delivery]
+) -> list[tuple[Delivery, list[FileResult]]]:
+    """Land the files of one entity, which nobody else lands meanwhile."""
+    contract = contracts.get(name)
     if contract is None:
         # There is no ledger for an entity that nobody agreed on.
-        return [FileResult(delivery.source, delivery.entity, delivery.file_name, "refused", delivery.refusal)]
+        return [(it, [FileResult(it.source, it.entity, it.file_name, "refused", it.refusal)]) for it in deliveries]
+    with Loader(settings) as loader, loader.entity_lock(name):
+        KeyStore(loader, contract).renew()
+        landing = FileLanding(settings, loader, {name: Ledger(loader, contract.source, contract.entity)})
+        results = [(delivery, _land_delivery(landing, delivery, contract)) for delivery in deliveries]
+        if any(result.balance.landed for _, found in results for result in found):
+            _analyze(loader, contract)
+    return results
+
+
+def _analyze(loader: Loader, contract: Contract) -> None:
+    # The models run right after, before the server would look at its new rows by itself.
+    loader.execute(f"analyze {raw_identifier(contract).as_string()}")
+
+
+def _land_delivery(landing: FileLanding, delivery: Delivery, contract: Contract) -> list[FileResult]:
+    started = dt.datetime.now(dt.UTC)
     if delivery.refusal or delivery.business_date is None:
         return [landing.refuse(None, contract, delivery.refusal, started, file_name=delivery.file_name)]
     try:
@@ -93,7 +116,7 @@ def _land_delivery(landing: FileLanding, delivery: Delivery, contracts: Mapping[
         delivery.path, delivery.file_name, delivery.business_date, [target],
         open_rows=partial(_open_delivery, contract, delivery.format),
         split=partial(_as_they_are, contract),
-        manifest=manifest,
+        manifest=manifest, sequence=delivery.sequence,
     )  # fmt: skip
     return landing.land(plan)
 
@@ -101,7 +124,7 @@ def _land_delivery(landing: FileLanding, delivery: Delivery, contracts: Mapping[
 def _as_they_are(contract: Contract, batch: Batch, is_first: bool) -> dict[str, EntityRows]:
     missing = [name for name in contract.column_names if name not in batch.rows.columns]
     rows = batch.rows.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in missing)
-    return {contract.name: EntityRows(rows, batch.row_count, batch.malformed, batch.totals)}
+    return {contract.name: EntityRows(rows, batch.row_count, batch.malformed, batch.totals, odd_lines=batch.odd_lines)}
 
 
 def _open_delivery(
@@ -152,15 +175,20 @@ def _land_mapped(
     chosen = [entity for entity in mapping.entities if source is None or entity.contract.source == source]
     if not chosen:
         raise TenureError(f"mapping {mapping.name} fills nothing of source {source!r}", exit_code=2)
-    sources = sorted({entity.contract.source for entity in chosen})
+    # Always in the same order, so that two landings never wait for each other.
+    names = {entity.contract.name: entity.contract for entity in sorted(chosen, key=lambda it: it.contract.name)}
     with ExitStack() as stack:
         loader = stack.enter_context(Loader(settings))
-        for name in sources:
-            stack.enter_context(loader.source_lock(name))
-        landing = FileLanding(settings, loader, {name: Ledger(loader, name) for name in sources})
+        for name in names:
+            stack.enter_context(loader.entity_lock(name))
+            KeyStore(loader, names[name]).renew()
+        ledgers = {name: Ledger(loader, contract.source, contract.entity) for name, contract in names.items()}
+        landing = FileLanding(settings, loader, ledgers)
         for path in paths:
             summary.files += _land_mapped_file(landing, path, mapping, source, up_to_date)
-        _look_after(settings, loader, load_contracts(settings.root), summary.files)
+        for name in {f"{item.source}.{item.entity}" for item in summary.files if item.balance.landed}:
+            _analyze(loader, names[name])
+    Archive(settings).purge()
 
 
 def _land_mapped_file(

@@ -1,4 +1,4 @@
-"""Personal values become tokens at the door: the same value always the same token, which tells nothing without the key."""
+"""Personal values become tokens at the door: the same value always the same token, nothing without the key."""
 
 from __future__ import annotations
 

@@ -76,9 +76,6 @@ def test_contract__is_typed() -> None:
         "owner_token": "text",
         "_load_id": "bigint",
         "_line_number": "bigint",
-        "_business_date": "date",
-        "_source_file": "text",
-        "_loaded_at": "timestamptz",
     }
 
 
