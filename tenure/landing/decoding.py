@@ -8,13 +8,16 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
+
+import pyarrow as pa
 
 from tenure.landing.results import FileRefused
 
 BLOCK_BYTES = 8 << 20
 MAX_LINE_BYTES = 1 << 20
-# A gzip file may inflate this much and no more: ratio beyond the first 64 MiB, and in total.
+Compression = Literal["", "gz", "zst"]
+# A compressed file may inflate this much and no more: ratio beyond the first 64 MiB, and in total.
 MAX_INFLATION = 250
 FREE_INFLATED_BYTES = 64 << 20
 MAX_INFLATED_BYTES = 64 << 30
@@ -22,6 +25,7 @@ MAX_INFLATED_BYTES = 64 << 30
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _MAGIC = {
     b"\x1f\x8b": "gzip data",
+    b"\x28\xb5\x2f\xfd": "zstd data",
     b"PK\x03\x04": "a zip or Excel file",
     b"PAR1": "a Parquet file",
     b"\x89PNG": "a picture",
@@ -56,8 +60,18 @@ def known_encoding(name: str) -> str:
     return encoding
 
 
+def compression_of(file_format: str) -> Compression:
+    """The compression that the end of a name or format tells: `csv.gz` is gz."""
+    return "gz" if file_format.endswith(".gz") else "zst" if file_format.endswith(".zst") else ""
+
+
 def text_blocks(
-    path: Path, content: bytes | None, is_gzip: bool, encoding: str, is_last_line_end_needed: bool = True
+    path: Path,
+    content: bytes | None,
+    compression: Compression,
+    encoding: str,
+    is_last_line_end_needed: bool = True,
+    delimiter: str = ",",
 ) -> Iterator[Block]:
     """Blocks of the file (of `content`, when it was read already), about 8 MiB each.
 
@@ -70,7 +84,8 @@ def text_blocks(
         line = 1
         is_utf8_looking = False
         has_wide_text = False
-        for raw in _whole_lines(_inflated(stream) if is_gzip else _plain(stream), is_last_line_end_needed):
+        chunks = _inflated(stream, compression) if compression else _plain(stream)
+        for raw in _whole_lines(chunks, is_last_line_end_needed, delimiter):
             text = _decoded(raw, encoding, line)
             if encoding != "utf-8" and not raw.isascii():
                 has_wide_text = True
@@ -89,32 +104,42 @@ def _plain(stream: IO[bytes]) -> Iterator[bytes]:
         yield chunk
 
 
-def _inflated(stream: IO[bytes]) -> Iterator[bytes]:
+def _inflated(stream: IO[bytes], compression: Compression) -> Iterator[bytes]:
     compressed = stream.seek(0, io.SEEK_END)
     stream.seek(0)
     if compressed == 0:
         return
+    name = "zstd" if compression == "zst" else "gzip"
     total = 0
     try:
-        with gzip.GzipFile(fileobj=stream) as unpacked:
+        with _unpacked(stream, compression) as unpacked:
             while chunk := unpacked.read(BLOCK_BYTES):
                 total += len(chunk)
                 if total > MAX_INFLATED_BYTES or (total > FREE_INFLATED_BYTES and total > compressed * MAX_INFLATION):
                     raise FileRefused(f"it inflates to more than {total >> 20} MiB from {compressed} bytes")
                 yield chunk
     except EOFError:
-        raise FileRefused("its gzip data is truncated") from None
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise FileRefused(f"its gzip data is damaged: {error}") from None
+        raise FileRefused(f"its {name} data is truncated") from None
+    except (gzip.BadGzipFile, zlib.error, pa.ArrowException, OSError) as error:
+        if "Truncated" in str(error):
+            raise FileRefused(f"its {name} data is truncated") from None
+        raise FileRefused(f"its {name} data is damaged") from None
 
 
-def _whole_lines(chunks: Iterator[bytes], is_last_line_end_needed: bool) -> Iterator[bytes]:
+def _unpacked(stream: IO[bytes], compression: Compression) -> IO[bytes]:
+    if compression == "gz":
+        return gzip.GzipFile(fileobj=stream)  # type: ignore[return-value]
+    # The class is made for reading in steps; a frame without a checksum is as good as its last block.
+    return pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), "zstd")
+
+
+def _whole_lines(chunks: Iterator[bytes], is_last_line_end_needed: bool, delimiter: str) -> Iterator[bytes]:
     rest = b""
     is_first = True
     has_old_mac_line_ends = False
     for chunk in chunks:
         if is_first:
-            _refuse_binary(chunk)
+            _refuse_binary(chunk, delimiter)
             has_old_mac_line_ends = b"\r" in chunk and b"\n" not in chunk
             is_first = False
         if has_old_mac_line_ends:
@@ -134,7 +159,7 @@ def _whole_lines(chunks: Iterator[bytes], is_last_line_end_needed: bool) -> Iter
         yield rest + b"\n"
 
 
-def _refuse_binary(start: bytes) -> None:
+def _refuse_binary(start: bytes, delimiter: str) -> None:
     for magic, what in _MAGIC.items():
         if start.startswith(magic):
             raise FileRefused(f"it is {what}, not text")
@@ -142,7 +167,8 @@ def _refuse_binary(start: bytes) -> None:
         if start.startswith(mark):
             raise FileRefused(f"it is {what}: deliver UTF-8 or GB18030")
     first_line = start[: start.find(b"\n") + 1 or 4096]
-    if any(byte < 0x20 and byte not in (0x09, 0x0A, 0x0D) for byte in first_line[:4096]):
+    expected = b"\t\r\n" + delimiter.encode()
+    if any(byte < 0x20 and byte not in expected for byte in first_line[:4096]):
         raise FileRefused("it is binary, not text")
 
 

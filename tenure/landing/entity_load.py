@@ -11,7 +11,7 @@ import polars as pl
 
 from tenure.contracts import Contract
 from tenure.landing.batches import Malformed, exact_sum, unreadable_count
-from tenure.landing.checks import REJECT_SCHEMA, ROW, check, reject_rows
+from tenure.landing.checks import REJECT_SCHEMA, ROW, Window, check, reject_rows
 from tenure.landing.copying import RawTable, Repeats, repeats_within, with_technical
 from tenure.landing.loader import Loader
 from tenure.landing.masking import mask
@@ -48,10 +48,10 @@ class Prepared:
     source: EntityRows
 
 
-def prepare(contract: Contract, source: EntityRows, last_instant: dt.datetime, tokeniser: Tokeniser) -> Prepared:
+def prepare(contract: Contract, source: EntityRows, known: Window, tokeniser: Tokeniser) -> Prepared:
     """Everything about a batch that needs no database; safe to run beside the landing of the batch before."""
     raw = source.rows.drop(ROW, strict=False).with_row_index(ROW)
-    checked = check(contract, raw, last_instant)
+    checked = check(contract, raw, known)
     repeats = repeats_within(contract, checked.good)
     rejects = [source.rejects, _malformed_rejects(source.malformed), checked.rejects, _conflicts(raw, repeats)]
     rejected = pl.concat([checked.rejects[ROW], repeats.conflicts.cast(pl.Int64)]).unique()

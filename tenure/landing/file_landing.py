@@ -14,7 +14,7 @@ from tenure.contracts import Contract
 from tenure.errors import TenureError
 from tenure.landing.archive import Archive
 from tenure.landing.batches import Batch, Rows
-from tenure.landing.checks import end_of_day
+from tenure.landing.checks import window
 from tenure.landing.delivery import Manifest, summed_columns
 from tenure.landing.entity_load import MAX_REJECTS_OF_REFUSED_FILE, EntityLoad, EntityRows, Prepared, prepare
 from tenure.landing.ledger import Entry, Ledger, Load
@@ -234,12 +234,8 @@ class FileLanding:
     def _land_batches(
         self, plan: FilePlan, rows: Rows, loads: list[EntityLoad], is_large: bool, stack: ExitStack
     ) -> None:
-        limits = [
-            end_of_day(
-                max(plan.business_date, target.period[1]) + dt.timedelta(days=target.contract.max_days_ahead),
-                self._settings.zone,
-            )
-            for target in plan.targets
+        windows = [
+            window(target.contract, target.period, plan.business_date, self._settings.zone) for target in plan.targets
         ]
 
         def prepared() -> Iterator[list[Prepared]]:
@@ -247,8 +243,8 @@ class FileLanding:
             for batch in rows.batches:
                 parts = plan.split(batch, is_first)
                 yield [
-                    prepare(target.contract, parts[target.contract.name], limit, self._tokeniser)
-                    for target, limit in zip(plan.targets, limits, strict=True)
+                    prepare(target.contract, parts[target.contract.name], known, self._tokeniser)
+                    for target, known in zip(plan.targets, windows, strict=True)
                 ]
                 is_first = False
 

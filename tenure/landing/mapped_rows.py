@@ -11,13 +11,11 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from tenure.landing.batches import LINE, Batch
-from tenure.landing.checks import ROW, check
+from tenure.landing.checks import ALL_TIME, ROW, check
 from tenure.landing.delivery import is_candidate
 from tenure.landing.entity_load import EntityRows
 from tenure.landing.mapping import FileMapping, MappedEntity, RowsOf
 from tenure.landing.results import FileRefused
-
-_NO_LIMIT = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
 
 
 def mapped_files(location: Path, mapping: FileMapping) -> list[Path]:
@@ -25,7 +23,7 @@ def mapped_files(location: Path, mapping: FileMapping) -> list[Path]:
     if location.is_file():
         return [location]
     paths = sorted(path for path in location.rglob("*") if path.is_file() and is_candidate(path))
-    return [path for path in paths if fnmatch.fnmatchcase(path.name, mapping.pattern)]
+    return [path for path in paths if any(fnmatch.fnmatchcase(path.name, one) for one in mapping.patterns)]
 
 
 def business_date_of(mapping: FileMapping, path: Path) -> dt.date:
@@ -51,7 +49,7 @@ def apply(mapping: FileMapping, batch: Batch, is_first: bool) -> dict[str, Entit
         rows = rows.with_columns(
             pl.when(~pl.col(name).is_in(list(mapping.null_values))).then(pl.col(name)).alias(name) for name in texts
         )
-    checked = check(mapping.source_contract, rows.with_row_index(ROW), _NO_LIMIT)
+    checked = check(mapping.source_contract, rows.with_row_index(ROW), ALL_TIME)
     good = checked.good
     for name, expression in mapping.derived.items():
         good = _evaluated(mapping, f"derived column {name}", good, {name: expression}, keep=True)

@@ -38,9 +38,11 @@ import polars as pl
 import yaml
 from polars.exceptions import PolarsError
 
+from tenure.contract_problems import dialect_problems, trailer_problems
 from tenure.contracts import Contract, parse_column
 from tenure.errors import TenureError
 from tenure.landing.batches import LINE
+from tenure.landing.delimited import Dialect
 
 _VALUE_KINDS = {"sql", "value", "local_instant", "add_months", "row_number"}
 
@@ -69,9 +71,9 @@ class FileMapping:
 
     name: str
     version: str
-    pattern: str
+    patterns: tuple[str, ...]
     encoding: str
-    delimiter: str
+    dialect: Dialect
     null_values: tuple[str, ...]
     business_date: dt.date | None
     date_pattern: re.Pattern[str] | None
@@ -79,6 +81,7 @@ class FileMapping:
     entities: tuple[MappedEntity, ...]
     derived: Mapping[str, pl.Expr] = field(default_factory=dict)
     is_last_line_end_needed: bool = True
+    trailer: str | None = None
 
     @property
     def ledger_name(self) -> str:
@@ -123,9 +126,9 @@ class _Parser:
         return FileMapping(
             name=str(document["name"]),
             version=version,
-            pattern=str(file["pattern"]),
+            patterns=tuple(map(str, pattern)) if isinstance(pattern := file["pattern"], list) else (str(pattern),),
             encoding=str(file.get("encoding", "utf-8")),
-            delimiter=str(file.get("delimiter", ",")),
+            dialect=_dialect(file),
             null_values=tuple(str(value) for value in file.get("null_values", ())),
             business_date=when if isinstance(when, dt.date) else None,
             date_pattern=re.compile(when["from_name"]) if isinstance(when, dict) else None,
@@ -133,6 +136,7 @@ class _Parser:
             entities=tuple(self._entity(name, entry) for name, entry in document["entities"].items()),
             derived=derived,
             is_last_line_end_needed=bool(file.get("last_line_end", True)),
+            trailer=_trailer(file, source_contract),
         )
 
     def _source_contract(self) -> Contract:
@@ -219,6 +223,25 @@ class _Parser:
         if not names <= self._known:
             raise ValueError(f"{where}: there is no column {', '.join(sorted(names - self._known))}")
         return expression
+
+
+def _dialect(file: Mapping[str, Any]) -> Dialect:
+    quote = str(file.get("quote", '"'))
+    if quote not in ('"', "none"):
+        raise ValueError(f'file: quote: {quote!r} is neither " nor none')
+    dialect = Dialect(str(file.get("delimiter", ",")), None if quote == "none" else quote)
+    for place, message in dialect_problems(dialect.delimiter, ()):
+        raise ValueError(f"file: {place}: {message}")
+    return dialect
+
+
+def _trailer(file: Mapping[str, Any], source_contract: Contract) -> str | None:
+    if "trailer" not in file:
+        return None
+    numbers = {column.name for column in source_contract.columns if column.type in ("integer", "numeric")}
+    for place, message in trailer_problems(str(file["trailer"]), numbers):
+        raise ValueError(f"file: {place}: {message}")
+    return str(file["trailer"])
 
 
 def _with_item(content: Any, item: str) -> Any:

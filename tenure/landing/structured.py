@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from tenure.landing.batches import LINE, Batch, Malformed, Rows
 from tenure.landing.decoding import Block
+from tenure.landing.masking import safe_name
 from tenure.landing.results import FileRefused
 
 PARQUET_BATCH_ROWS = 100_000
@@ -64,25 +65,40 @@ def _arrow_sum(column: pa.ChunkedArray) -> Decimal:
     return Decimal(0) if total is None else Decimal(total)
 
 
-def read_jsonl(blocks: Iterator[Block], wanted: Sequence[str]) -> Rows:
+def read_jsonl(blocks: Iterator[Block], wanted: Sequence[str], is_unknown_refused: bool = False) -> Rows:
     """The rows of a JSON Lines file: one object a line; a member that is left out is none. Raises FileRefused.
 
-    Numbers keep their text: no value goes through a floating-point number.
+    Numbers keep their text: no value goes through a floating-point number. `is_unknown_refused`: a file with a member
+    that is not `wanted`, wherever it is, is refused.
     """
-    first = next(blocks)
+    first = next(blocks, None)
+    if first is None:
+        # A trailer that says nought is all there is.
+        return Rows(list(wanted), iter(()))
     names: dict[str, None] = {}
     batch = _jsonl_batch(first, wanted, names)
     if not names:
         raise FileRefused("line 1: it is not a JSON object")
-    return Rows(list(names), _jsonl_batches(batch, blocks, wanted, names))
+    known = set(wanted) if is_unknown_refused else None
+    return Rows(list(names), _jsonl_batches(batch, blocks, wanted, known, dict(names)))
 
 
 def _jsonl_batches(
-    first: Batch, blocks: Iterator[Block], wanted: Sequence[str], names: dict[str, None]
+    first: Batch, blocks: Iterator[Block], wanted: Sequence[str], known: set[str] | None, names: dict[str, None]
 ) -> Iterator[Batch]:
     yield first
     for block in blocks:
-        yield _jsonl_batch(block, wanted, names)
+        batch = _jsonl_batch(block, wanted, names)
+        if known is not None:
+            refuse_unknown(names, known)
+        yield batch
+
+
+def refuse_unknown(names: Iterable[str], known: Container[str]) -> None:
+    """Raises FileRefused when a name is none of the known ones."""
+    extra = [safe_name(name) for name in names if name not in known]
+    if extra:
+        raise FileRefused(f"column {', '.join(extra[:20])} is not in the contract: agree on it first, or leave it out")
 
 
 def _jsonl_batch(block: Block, wanted: Sequence[str], names: dict[str, None]) -> Batch:
