@@ -220,6 +220,14 @@ def delivered_tables(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def parse_contract(source: str, table: Mapping[str, Any]) -> Contract:
     """The contract in one `tables` entry of a dbt source YAML. Raises ValueError or KeyError when it is malformed."""
+    contract = read_contract(source, table)
+    for place, message in contract_problems(contract):
+        raise ValueError(f"{place}: {message}")
+    return contract
+
+
+def read_contract(source: str, table: Mapping[str, Any]) -> Contract:
+    """The same, although its fields may not go together. Raises ValueError or KeyError when one cannot be read."""
     meta = table["config"]["meta"]["contract"]
     _refuse_unknown(meta, _CONTRACT_KEYS)
     columns = tuple(parse_column(column) for column in table["columns"])
@@ -231,7 +239,7 @@ def parse_contract(source: str, table: Mapping[str, Any]) -> Contract:
     if "wrong_day_share" in meta and not is_daily_event:
         raise ValueError("wrong_day_share: only files of daily events are of one day")
     quote = str(meta.get("quote", '"'))
-    contract = Contract(
+    return Contract(
         source=source,
         entity=str(table["name"]),
         description=" ".join(str(table["description"]).split()),
@@ -260,9 +268,6 @@ def parse_contract(source: str, table: Mapping[str, Any]) -> Contract:
         trailer=meta.get("trailer"),
         time_zone=meta.get("time_zone"),
     )
-    for place, message in contract_problems(contract):
-        raise ValueError(f"{place}: {message}")
-    return contract
 
 
 def parse_column(entry: Mapping[str, Any]) -> Column:
