@@ -32,8 +32,10 @@ _INTEGER = r"^-?[0-9]{1,18}$"
 _NUMERIC = r"^-?[0-9]{1,18}(\.[0-9]{1,12})?$"
 _BOOLEAN = r"^(?i:true|false|1|0)$"
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-# U+FFFD is what is left of a character that somebody upstream could not decode.
-_CONTROL = r"[\x00-\x1f\x7f\x{FFFD}]"
+# U+FFFD is what is left of a character that somebody upstream could not decode. Signs that nobody sees (zero-width
+# space, word joiner, byte order mark) make two of one key, and those that turn the direction of writing show another
+# text than what is there. The joiners and marks that some scripts need (U+200C to U+200F) may stay.
+_CONTROL = r"[\x00-\x1f\x7f-\x{9F}\x{200B}\x{202A}-\x{202E}\x{2060}\x{2066}-\x{2069}\x{FEFF}\x{FFFD}]"
 
 _FIRST_DATE = dt.date(1850, 1, 1)
 _FIRST_INSTANT = dt.datetime(1980, 1, 1, tzinfo=dt.UTC)
@@ -214,7 +216,7 @@ def _window_rules(dated: Column, known: Window) -> Iterator[_Rule]:
 def _text_rules(column: Column, value: pl.Expr, typed: pl.Expr, zone: str | None) -> Iterator[_Rule]:
     if column.type == "text":
         yield _Rule(
-            column.name, "control_character", "it holds a control or replacement character: remove it",
+            column.name, "control_character", "it holds a control, invisible or replacement character: remove it",
             value.str.contains(_CONTROL),
         )  # fmt: skip
         yield _Rule(
