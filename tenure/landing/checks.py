@@ -259,6 +259,11 @@ def _value_rules(column: Column, kind: pl.DataType, value: pl.Expr, typed: pl.Ex
         yield _Rule(
             column.name, "scale", f"it has more than {column.scale} decimals", value.round(column.scale) != value
         )
+    if column.type == "numeric" and kind != pl.String:
+        yield _Rule(
+            column.name, "type", "it is too large: 18 digits before the point are the most",
+            value.is_not_null() & (typed.is_null() | (typed.abs() >= _MAX_INTEGER)),
+        )  # fmt: skip
     minimum, maximum = column.minimum, column.maximum
     if column.type == "integer":
         minimum = -_MAX_INTEGER if minimum is None else minimum

@@ -147,16 +147,24 @@ def _whole_lines(chunks: Iterator[bytes], is_last_line_end_needed: bool, delimit
                 raise FileRefused("its line ends are mixed")
             chunk = chunk.replace(b"\r", b"\n")
         chunk = rest + chunk
+        _refuse_long_line(chunk)
         cut = chunk.rfind(b"\n") + 1
         rest = chunk[cut:]
-        if len(rest) > MAX_LINE_BYTES:
-            raise FileRefused(f"it has a line of more than {MAX_LINE_BYTES >> 20} MiB")
         if cut:
             yield chunk[:cut]
     if rest:
         if is_last_line_end_needed:
             raise FileRefused("its last line has no line end, so it may be cut off")
         yield rest + b"\n"
+
+
+def _refuse_long_line(chunk: bytes) -> None:
+    start = 0
+    while len(chunk) - start > MAX_LINE_BYTES:
+        end = chunk.rfind(b"\n", start, start + MAX_LINE_BYTES + 1)
+        if end < 0:
+            raise FileRefused(f"it has a line of more than {MAX_LINE_BYTES >> 20} MiB")
+        start = end + 1
 
 
 def _refuse_binary(start: bytes, delimiter: str) -> None:

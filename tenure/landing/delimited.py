@@ -109,13 +109,27 @@ def _batch(block: Block, columns: list[str], dialect: Dialect, kept: list[str], 
         )
         for row in invalid
     ]
-    frame = pl.DataFrame(pl.from_arrow(table))
     broken = {item.line for item in malformed}
     lines = pl.Series(LINE, range(block.first_line, block.first_line + physical), dtype=pl.Int64)
     if broken:
         lines = lines.filter(~lines.is_in(list(broken)))
+    frame = pl.DataFrame(pl.from_arrow(table)).with_columns(lines)
+    # The parser makes a row of nothing out of a blank line.
+    blank = _blank_lines(block) if len(columns) > 1 else []
+    if blank:
+        malformed += [Malformed(line, "blank_line", "the line is blank: leave it out", "") for line in blank]
+        broken |= set(blank)
+        frame = frame.filter(~pl.col(LINE).is_in(blank))
     totals = _independent_totals(block, columns, dialect, sums, broken)
-    return Batch(frame.with_columns(lines), physical, malformed, totals)
+    return Batch(frame, physical, malformed, totals)
+
+
+def _blank_lines(block: Block) -> list[int]:
+    text = block.text
+    if not (b"\n\n" in text or b"\n\r\n" in text or text.startswith((b"\n", b"\r\n"))):
+        return []
+    lines = text.split(b"\n")[:-1]
+    return [block.first_line + offset for offset, line in enumerate(lines) if line in (b"", b"\r")]
 
 
 def _parse(

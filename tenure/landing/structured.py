@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as compute
 import pyarrow.parquet as pq
 
+from tenure.landing.arrow_values import plain_column
 from tenure.landing.batches import LINE, Batch, Malformed, Rows
 from tenure.landing.decoding import Block
 from tenure.landing.masking import safe_name
@@ -40,10 +41,7 @@ def _parquet_batches(file: pq.ParquetFile, kept: list[str], sums: Sequence[str])
     try:
         for part in file.iter_batches(batch_size=PARQUET_BATCH_ROWS, columns=kept):
             table = pa.Table.from_batches([part])
-            for name in kept:
-                kind = table.schema.field(name).type
-                if pa.types.is_nested(kind) or pa.types.is_binary(kind):
-                    raise FileRefused(f"column {name} has type {kind}, not a plain value")
+            table = pa.table([plain_column(safe_name(name), table[name]) for name in kept], names=kept)
             lines = pl.Series(LINE, range(first, first + part.num_rows), dtype=pl.Int64)
             frame = pl.DataFrame(pl.from_arrow(table)).with_columns(lines)
             totals = {name: _arrow_sum(table[name]) for name in sums if name in kept and _is_summed(table, name)}
@@ -108,12 +106,18 @@ def _jsonl_batch(block: Block, wanted: Sequence[str], names: dict[str, None]) ->
     for offset, line in enumerate(block.text.splitlines()):
         number = block.first_line + offset
         try:
-            row = json.loads(line, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_unique)
+            # As text: from bytes the parser would guess an encoding of its own.
+            row = json.loads(
+                line.decode("utf-8"), parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_unique
+            )
             if not isinstance(row, dict):
                 raise ValueError("it is not an object")
             cells = [_cell(row.get(name)) for name in wanted]
-        except ValueError as error:
-            reason = str(error) if not isinstance(error, json.JSONDecodeError) else "it is not valid JSON"
+            if b"\\u" in line:
+                _refuse_halves(cells)
+        except (ValueError, RecursionError) as error:
+            is_syntax = isinstance(error, json.JSONDecodeError | RecursionError)
+            reason = "it is not valid JSON" if is_syntax else str(error)
             malformed.append(
                 Malformed(number, "json", f"{reason}: write one object of plain values a line", _text(line))
             )
@@ -143,6 +147,12 @@ def _cell(value: Any) -> str | None:
     if isinstance(value, str):
         return value
     raise ValueError("it holds a list or an object")
+
+
+def _refuse_halves(cells: Sequence[str | None]) -> None:
+    # An escaped half of a surrogate pair is a character of no encoding.
+    if any("\ud800" <= character <= "\udfff" for cell in cells if cell for character in cell):
+        raise ValueError("it holds half of a character")
 
 
 def _text(line: bytes) -> str:
