@@ -13,7 +13,7 @@ import polars as pl
 LINE = "_line_number"
 
 # Numbers as they may be summed, whether or not they obey their column's rules.
-NUMBER = r"^-?\d{1,24}(\.\d{1,10})?$"
+NUMBER = r"^-?[0-9]{1,24}(\.[0-9]{1,10})?$"
 _SUM_TYPE = pl.Decimal(38, 10)
 
 

@@ -156,7 +156,7 @@ class Claims:
     def __init__(self, loader: Loader, contract: Contract, summed: Sequence[str]) -> None:
         self._loader = loader
         self._contract = contract
-        self._is_suspending = contract.delivery == "event"
+        self._is_suspending = contract.on_conflict == "suspend"
         self._summed = list(summed)
         self.store = KeyStore(loader, contract)
 

@@ -15,7 +15,7 @@ from tenure.errors import TenureError
 from tenure.failpoints import reach
 from tenure.landing.archive import Archive
 from tenure.landing.batches import Batch, Rows
-from tenure.landing.checks import end_of_day
+from tenure.landing.checks import window
 from tenure.landing.delivery import Manifest, summed_columns
 from tenure.landing.entity_load import EntityLoad, EntityRows, Prepared, prepare
 from tenure.landing.ledger import Entry, Ledger, Load
@@ -274,12 +274,7 @@ class FileLanding:
     ) -> None:
         zone = self._settings.zone
         screens = [
-            Screen(
-                target.contract,
-                end_of_day(
-                    max(plan.business_date, target.period[1]) + dt.timedelta(days=target.contract.max_days_ahead), zone
-                ),
-            )
+            Screen(target.contract, window(target.contract, target.period, plan.business_date, zone))
             for target in plan.targets
         ]
 

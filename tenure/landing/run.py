@@ -15,10 +15,8 @@ import polars as pl
 from tenure.contracts import Contract, load_contracts
 from tenure.errors import TenureError
 from tenure.landing.archive import Archive
-from tenure.landing.batches import Batch, Rows
-from tenure.landing.decoding import text_blocks
-from tenure.landing.delimited import read_csv
-from tenure.landing.delivery import Delivery, Manifest, find_deliveries, period_of, read_manifest, summed_columns
+from tenure.landing.batches import Batch
+from tenure.landing.delivery import Delivery, Manifest, find_deliveries, period_of, read_manifest
 from tenure.landing.entity_load import EntityRows
 from tenure.landing.file_landing import FileLanding, FilePlan, Target
 from tenure.landing.keys import KeyStore
@@ -27,10 +25,9 @@ from tenure.landing.loader import Loader
 from tenure.landing.mapped_rows import apply, business_date_of, mapped_files
 from tenure.landing.mapping import FileMapping, load_mapping
 from tenure.landing.masking import safe_name
+from tenure.landing.opening import open_delivery, open_mapped
 from tenure.landing.results import FileRefused, FileResult, LandSummary
 from tenure.landing.schema import raw_identifier
-from tenure.landing.snapshot import Snapshot
-from tenure.landing.structured import read_jsonl, read_parquet
 from tenure.settings import Settings
 
 Item = TypeVar("Item")
@@ -114,7 +111,7 @@ def _land_delivery(landing: FileLanding, delivery: Delivery, contract: Contract)
     target = Target(contract, period_of(contract, delivery.business_date, manifest))
     plan = FilePlan(
         delivery.path, delivery.file_name, delivery.business_date, [target],
-        open_rows=partial(_open_delivery, contract, delivery.format),
+        open_rows=partial(open_delivery, contract, delivery.format),
         split=partial(_as_they_are, contract),
         manifest=manifest, sequence=delivery.sequence,
     )  # fmt: skip
@@ -125,36 +122,6 @@ def _as_they_are(contract: Contract, batch: Batch, is_first: bool) -> dict[str, 
     missing = [name for name in contract.column_names if name not in batch.rows.columns]
     rows = batch.rows.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in missing)
     return {contract.name: EntityRows(rows, batch.row_count, batch.malformed, batch.totals, odd_lines=batch.odd_lines)}
-
-
-def _open_delivery(
-    contract: Contract, file_format: str, snapshot: Snapshot, manifest: Manifest
-) -> tuple[Rows, list[str]]:
-    wanted = contract.column_names
-    sums = summed_columns(contract, manifest)
-    if file_format == "parquet":
-        rows = read_parquet(snapshot.path, snapshot.content, wanted, sums)
-    else:
-        encoding = manifest.encoding or contract.encoding
-        blocks = text_blocks(snapshot.path, snapshot.content, file_format.endswith(".gz"), encoding)
-        is_csv = file_format.startswith("csv")
-        rows = read_csv(blocks, ",", wanted, sums) if is_csv else read_jsonl(blocks, wanted)
-    # A member of a JSON object may be left out; a column of a table may not.
-    needed = [column.name for column in contract.columns if column.is_required or not file_format.startswith("jsonl")]
-    _check_header(rows.columns, needed)
-    extra = [safe_name(name) for name in rows.columns if name not in wanted]
-    return rows, [f"ignored columns that are not in the contract: {', '.join(extra[:20])}"] if extra else []
-
-
-def _check_header(columns: list[str], needed: list[str]) -> None:
-    missing = [name for name in needed if name not in columns]
-    if not missing:
-        return
-    if len(missing) == len(needed):
-        raise FileRefused(f"its header is unknown: none of its {len(columns)} columns is one of {', '.join(needed)}")
-    near = {name.strip().casefold() for name in columns}
-    advice = " (names must match exactly, without spaces)" if any(name in near for name in missing) else ""
-    raise FileRefused(f"column {', '.join(missing)} is missing{advice}")
 
 
 def _land_mapped(
@@ -170,7 +137,7 @@ def _land_mapped(
     paths = mapped_files(location, mapping)
     if not paths:
         raise TenureError(
-            f"no file in {location} is called {mapping.pattern}", hint=f"mapping {mapping.name} needs one"
+            f"no file in {location} is called {' or '.join(mapping.patterns)}", hint=f"mapping {mapping.name} needs one"
         )
     chosen = [entity for entity in mapping.entities if source is None or entity.contract.source == source]
     if not chosen:
@@ -209,23 +176,8 @@ def _land_mapped_file(
     ]
     plan = FilePlan(
         path, name, day, targets,
-        open_rows=partial(_open_mapped, mapping),
+        open_rows=partial(open_mapped, mapping),
         split=partial(apply, mapping),
         mapping_name=mapping.ledger_name,
     )  # fmt: skip
     yield from landing.land(plan)
-
-
-def _open_mapped(mapping: FileMapping, snapshot: Snapshot, manifest: Manifest) -> tuple[Rows, list[str]]:
-    wanted = mapping.source_contract.column_names
-    name = snapshot.path.name.lower()
-    if name.endswith(".parquet"):
-        rows = read_parquet(snapshot.path, snapshot.content, wanted, [])
-    else:
-        blocks = text_blocks(
-            snapshot.path, snapshot.content, name.endswith(".gz"), mapping.encoding, mapping.is_last_line_end_needed
-        )
-        is_jsonl = name.removesuffix(".gz").endswith(".jsonl")
-        rows = read_jsonl(blocks, wanted) if is_jsonl else read_csv(blocks, mapping.delimiter, wanted, [])
-    _check_header(rows.columns, list(wanted))
-    return rows, []

@@ -7,7 +7,6 @@ more than one without.
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,11 +24,12 @@ from tenure.landing.checks import (
     FIRST_INSTANT,
     LAST_INSTANT,
     ROW,
-    TIMESTAMP_PATTERN,
-    UTC,
     Checked,
+    Window,
     check,
 )
+from tenure.landing.instants import UTC, shape
+from tenure.landing.numbers import decimals_beyond, minor_units
 
 # Whole numbers of up to 18 digits fit into 64 bits whatever the digits are.
 _SAFE_DIGITS = 18
@@ -48,7 +48,7 @@ class Screen:
     """Screens the batches of one entity from one file; it remembers texts that fit a column's pattern."""
 
     contract: Contract
-    last_instant: dt.datetime
+    known: Window
     _known: dict[str, set[str]] = field(default_factory=dict)
 
     def check(self, rows: pl.DataFrame, odd_lines: npt.NDArray[np.int64] | None = None) -> Checked:
@@ -67,9 +67,9 @@ class Screen:
                 doubtful |= doubt.fill_null(False).to_numpy()
         frame = pl.DataFrame(typed)
         if not doubtful.any():
-            return Checked(frame, check(self.contract, rows.head(0), self.last_instant).rejects)
+            return Checked(frame, check(self.contract, rows.head(0), self.known).rejects)
         mask = pl.Series(doubtful)
-        checked = check(self.contract, rows.filter(mask), self.last_instant)
+        checked = check(self.contract, rows.filter(mask), self.known)
         return Checked(pl.concat([frame.filter(~mask), checked.good.select(frame.columns)]), checked.rejects)
 
     def _screened(self, column: Column, rows: pl.DataFrame, is_odd_known: bool) -> tuple[pl.Series, list[Doubt]]:
@@ -95,9 +95,16 @@ class Screen:
         if column.type == "text" and not is_odd_known and not column.values:
             doubts.append(values.str.contains(CONTROL_PATTERN))
         if column.name == self.contract.date_column:
-            limit = self.last_instant if column.type == "timestamp" else self.last_instant.date()
-            doubts.append(typed > limit)
+            doubts += self._outside(column, typed)
+        if column.currency is not None:
+            doubts += _too_fine(column, values, rows[column.currency])
         return typed, doubts
+
+    def _outside(self, column: Column, typed: pl.Series) -> list[Doubt]:
+        known = self.known
+        if column.type == "timestamp":
+            return [typed > known.last_instant, *([typed < known.first_instant] if known.first_instant else [])]
+        return [typed > known.last_date, *([typed < known.first_date] if known.first_date else [])]
 
     def _text(self, column: Column, values: pl.Series) -> tuple[pl.Series, list[Doubt]]:
         if column.values:
@@ -154,6 +161,15 @@ def _numeric(column: Column, values: pl.Series) -> tuple[pl.Series, list[Doubt]]
     return typed, [~values.str.contains(shape), typed.is_null() & values.is_not_null(), *_beyond(column, typed)]
 
 
+def _too_fine(column: Column, values: pl.Series, currencies: pl.Series) -> list[Doubt]:
+    found = []
+    for code in currencies.cast(pl.String).unique().drop_nulls():
+        decimals = minor_units(code)
+        if decimals is not None and decimals < column.scale:
+            found.append((currencies == code) & values.str.contains(decimals_beyond(decimals)))
+    return found
+
+
 def _beyond(column: Column, typed: pl.Series) -> list[Doubt]:
     doubts = []
     if column.minimum is not None:
@@ -184,7 +200,7 @@ def _timestamp(column: Column, values: pl.Series) -> tuple[pl.Series, list[Doubt
         is_written_out |= values.str.ends_with("Z") & lengths.is_between(*_ZULU_LENGTHS)
     typed = _instants(values)
     if typed is None:
-        is_written_out &= values.str.contains(TIMESTAMP_PATTERN)
+        is_written_out &= values.str.contains(shape(None))
         is_written_out &= values.str.head(10).str.to_date("%Y-%m-%d", strict=False).is_not_null()
         typed = _instants(pl.select(pl.when(is_written_out).then(values)).to_series())
     if typed is None:
