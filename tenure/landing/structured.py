@@ -59,7 +59,9 @@ def _is_summed(table: pa.Table, name: str) -> bool:
 
 
 def _arrow_sum(column: pa.ChunkedArray) -> Decimal:
-    total = compute.sum(column).as_py()
+    # Wide enough that no sum runs over.
+    scale = column.type.scale if pa.types.is_decimal(column.type) else 0
+    total = compute.sum(column.cast(pa.decimal256(76, scale))).as_py()
     return Decimal(0) if total is None else Decimal(total)
 
 
