@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from polars.exceptions import PolarsError
 
 LINE = "_line_number"
 
@@ -63,9 +64,21 @@ def exact_sum(values: pl.Series) -> Decimal:
     elif not values.dtype.is_numeric():
         return Decimal(0)
     else:
-        values = values.cast(_SUM_TYPE)
-    total = values.sum()
+        try:
+            values = values.cast(_SUM_TYPE)
+        except PolarsError:
+            return _slow_sum(values)
+    try:
+        total = values.sum()
+    except PolarsError:
+        return _slow_sum(values)
     return Decimal(0) if total is None else Decimal(total)
+
+
+def _slow_sum(values: pl.Series) -> Decimal:
+    # Numbers far beyond any that lands are summed all the same, until they are refused.
+    with localcontext(prec=100):
+        return sum((Decimal(value) for value in values.drop_nulls()), Decimal(0))
 
 
 def unreadable_count(values: pl.Series) -> int:
