@@ -16,7 +16,8 @@ and per column, `config.meta`
 - `type`: text, integer, numeric, boolean, date or timestamp; `required`, `required_when: {column: [values]}`;
 - `values`: the only ones allowed; `min`, `max`: bounds of a number; `scale`: decimals of a numeric;
 - `max_length`, `pattern` (of the whole text), `first_of_month` (a date must be one);
-- `personal: token`: landed as a token in `<column>_token`, never in clear.
+- `personal: token`: landed as a token in `<column>_token`, never in clear; `vault`: the same, and the value is kept
+  encrypted in the vault; `describes`: landed in clear, and emptied when the customer it describes is erased.
 """
 
 from __future__ import annotations
@@ -75,6 +76,8 @@ class Column:
     pattern: str | None = None
     is_first_of_month: bool = False
     is_personal: bool = False
+    is_vaulted: bool = False
+    is_describing: bool = False
 
     @property
     def landed_name(self) -> str:
@@ -207,6 +210,7 @@ def parse_column(entry: Mapping[str, Any]) -> Column:
     """The column in one `columns` entry of a dbt source YAML. Raises ValueError or KeyError when it is malformed."""
     meta = entry["config"]["meta"]
     _refuse_unknown(meta, _COLUMN_KEYS)
+    personal = _one_of(meta.get("personal", "no"), ("no", "token", "vault", "describes"))
     return Column(
         name=str(entry["name"]),
         type=_one_of(meta["type"], get_args(ColumnType)),
@@ -220,7 +224,9 @@ def parse_column(entry: Mapping[str, Any]) -> Column:
         max_length=int(meta.get("max_length", DEFAULT_MAX_LENGTH)),
         pattern=meta.get("pattern"),
         is_first_of_month=bool(meta.get("first_of_month", False)),
-        is_personal=_one_of(meta.get("personal", "no"), ("no", "token")) == "token",
+        is_personal=personal in ("token", "vault"),
+        is_vaulted=personal == "vault",
+        is_describing=personal == "describes",
     )
 
 
@@ -242,6 +248,8 @@ def _check(contract: Contract) -> None:
     for column in contract.columns:
         if column.is_personal and column.type != "text":
             raise ValueError(f"personal column {column.name!r} must be text")
+        if column.is_describing and (column.is_required or column.required_when):
+            raise ValueError(f"column {column.name!r} describes a person, so it may be emptied and cannot be required")
         if not column.description:
             raise ValueError(f"column {column.name!r} has no description")
 

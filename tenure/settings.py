@@ -18,8 +18,8 @@ from tenure.secrets_file import Secrets
 
 ROOT = Path(__file__).resolve().parent.parent
 
-Role = Literal["owner", "loader", "transformer", "scorer", "dashboard", "analyst"]
-ROLES: tuple[Role, ...] = ("owner", "loader", "transformer", "scorer", "dashboard", "analyst")
+Role = Literal["owner", "loader", "transformer", "scorer", "dashboard", "analyst", "vault"]
+ROLES: tuple[Role, ...] = ("owner", "loader", "transformer", "scorer", "dashboard", "analyst", "vault")
 SERVICE_DATABASES = ("airflow", "superset")
 
 Port = Annotated[int, Field(ge=1024, le=65535)]
@@ -94,9 +94,14 @@ class Settings(BaseSettings):
         """Whether Tenure runs its own Postgres (no TENURE_DATABASE_URL given)."""
         return self.database_url is None
 
+    @property
+    def secrets(self) -> Secrets:
+        """The generated secrets, kept in `home/secrets.json` (mode 0600)."""
+        return Secrets(self.home / "secrets.json")
+
     def secret(self, name: str) -> str:
-        """The generated secret of this name, made at first use and kept in `home/secrets.json` (mode 0600)."""
-        return Secrets(self.home / "secrets.json").get(name)
+        """The secret of this name that is in use, made at first use."""
+        return self.secrets.get(name)
 
     def port(self, service: str) -> int:
         """The TCP port of `postgres`, `airflow`, `superset` or a named helper service.

@@ -17,6 +17,7 @@ from tenure.landing.loader import Loader
 from tenure.landing.masking import mask
 from tenure.landing.results import Balance, ControlTotal, FileRefused, plain
 from tenure.landing.tokens import Tokeniser
+from tenure.protection.identity_writer import IdentityWriter
 
 CONFLICT_MESSAGE = "another row with this key and other content is there: send a correction of that row's file"
 MAX_REJECTS_OF_REFUSED_FILE = 1000
@@ -42,6 +43,7 @@ class Prepared:
 
     raw: pl.DataFrame
     good: pl.DataFrame
+    identities: pl.DataFrame
     rejects: list[pl.DataFrame]
     rejected_rows: pl.Series
     duplicate_rows: pl.Series
@@ -58,7 +60,8 @@ def prepare(contract: Contract, source: EntityRows, last_instant: dt.datetime, t
     good = checked.good
     if repeats.duplicates.len() or repeats.conflicts.len():
         good = good.filter(~pl.col(ROW).is_in([*repeats.duplicates, *repeats.conflicts]))
-    return Prepared(raw, tokeniser.tokenise(contract, good), rejects, rejected, repeats.duplicates, source)
+    tokenised = tokeniser.tokenise(contract, good)
+    return Prepared(raw, tokenised.rows, tokenised.identities, rejects, rejected, repeats.duplicates, source)
 
 
 def _malformed_rejects(malformed: Sequence[Malformed]) -> pl.DataFrame:
@@ -96,6 +99,7 @@ class EntityLoad:
         self.is_complete = False
         self._unreadable = dict.fromkeys(sums, 0)
         self._table = RawTable(loader, contract, load_id)
+        self.identities = IdentityWriter(loader, load_id)
         self._stamp = (load_id, business_date, file_name, started_at)
 
     def replace(self, load_id: int) -> None:
@@ -104,6 +108,7 @@ class EntityLoad:
 
     def add(self, batch: Prepared) -> None:
         """Land a prepared batch and count it."""
+        self.identities.stage(batch.identities)
         repeats = self._table.append(with_technical(batch.good, *self._stamp))
         rejected, duplicate = batch.rejected_rows, batch.duplicate_rows
         landed = batch.good

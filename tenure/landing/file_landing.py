@@ -65,7 +65,7 @@ class FileLanding:
         self._loader = loader
         self._ledgers = ledgers
         self._archive = Archive(settings)
-        self._tokeniser = Tokeniser(settings.secret("token_key"))
+        self._tokeniser = Tokeniser(settings, loader)
 
     def land(self, plan: FilePlan) -> list[FileResult]:
         """Land a file. One result for each entity it fills; a refused file has one result."""
@@ -266,6 +266,7 @@ class FileLanding:
         if load.balance.rows == 0 and not contract.is_header_only_allowed and manifest.rows != 0:
             raise FileRefused("it has a header and no rows")
         load.check_reject_share()
+        load.identities.store()
         ledger = self._ledgers[contract.source]
         version = ledger.next_version(contract.entity, plan.file_name)
         notes = [*warnings, *([f"correction: version {version}"] if version > 1 else [])]
