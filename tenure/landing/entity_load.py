@@ -44,6 +44,7 @@ class Prepared:
     raw: pl.DataFrame
     good: pl.DataFrame
     identities: pl.DataFrame
+    erased_lines: frozenset[int]
     rejects: list[pl.DataFrame]
     rejected_rows: pl.Series
     duplicate_rows: pl.Series
@@ -61,7 +62,8 @@ def prepare(contract: Contract, source: EntityRows, last_instant: dt.datetime, t
     if repeats.duplicates.len() or repeats.conflicts.len():
         good = good.filter(~pl.col(ROW).is_in([*repeats.duplicates, *repeats.conflicts]))
     tokenised = tokeniser.tokenise(contract, good)
-    return Prepared(raw, tokenised.rows, tokenised.identities, rejects, rejected, repeats.duplicates, source)
+    erased = tokenised.erased_lines | tokeniser.tombstones.traces(raw, good, source.malformed)
+    return Prepared(raw, tokenised.rows, tokenised.identities, erased, rejects, rejected, repeats.duplicates, source)
 
 
 def _malformed_rejects(malformed: Sequence[Malformed]) -> pl.DataFrame:
@@ -100,6 +102,7 @@ class EntityLoad:
         self._unreadable = dict.fromkeys(sums, 0)
         self._table = RawTable(loader, contract, load_id)
         self.identities = IdentityWriter(loader, load_id)
+        self.erased_lines: set[int] = set()
         self._stamp = (load_id, business_date, file_name, started_at)
 
     def replace(self, load_id: int) -> None:
@@ -109,6 +112,7 @@ class EntityLoad:
     def add(self, batch: Prepared) -> None:
         """Land a prepared batch and count it."""
         self.identities.stage(batch.identities)
+        self.erased_lines |= batch.erased_lines
         repeats = self._table.append(with_technical(batch.good, *self._stamp))
         rejected, duplicate = batch.rejected_rows, batch.duplicate_rows
         landed = batch.good

@@ -22,6 +22,7 @@ from tenure.landing.loader import Loader
 from tenure.landing.results import Balance, FileRefused, FileResult, Status
 from tenure.landing.snapshot import Snapshot, fingerprint, take_snapshot
 from tenure.landing.tokens import Tokeniser
+from tenure.protection.redaction_record import note_redaction
 from tenure.settings import Settings
 
 # From this size on, a batch is prepared while the one before is copied.
@@ -203,8 +204,9 @@ class FileLanding:
                     loads.append(self._start(plan, target, started, names))
                 self._land_batches(plan, rows, loads, is_large=snapshot.size > OVERLAP_BYTES, stack=stack)
                 snapshot.check_unchanged()
+                erased = set().union(*(load.erased_lines for load in loads))
                 for load, target in zip(loads, plan.targets, strict=True):
-                    entries.append((load, self._finish(plan, target, load, snapshot, started, warnings)))
+                    entries.append((load, self._finish(plan, target, load, snapshot, started, warnings, erased)))
         except TenureError as error:
             # Rows that pass every check and that the server refuses all the same: the file is to blame, not the run.
             if "refused the rows" not in error.message:
@@ -259,7 +261,7 @@ class FileLanding:
 
     def _finish(
         self, plan: FilePlan, target: Target, load: EntityLoad, snapshot: Snapshot, started: dt.datetime,
-        warnings: Sequence[str],
+        warnings: Sequence[str], erased: set[int],
     ) -> Entry:  # fmt: skip
         contract, manifest = target.contract, plan.manifest
         load.compare(manifest.rows, {name: manifest.control_totals[name] for name in manifest.control_totals})
@@ -270,11 +272,13 @@ class FileLanding:
         ledger = self._ledgers[contract.source]
         version = ledger.next_version(contract.entity, plan.file_name)
         notes = [*warnings, *([f"correction: version {version}"] if version > 1 else [])]
+        name = self._archive_name(plan, contract)
+        archived = self._archive.store(name, plan.path, snapshot.content, snapshot.sha256, erased)
+        note_redaction(self._loader, archived, erased)
         entry = Entry(
             contract.source, contract.entity, plan.file_name, "landed", started, version, plan.business_date,
             target.period, snapshot.sha256, snapshot.size, snapshot.fingerprint, load.balance, "; ".join(notes),
-            plan.mapping_name,
-            self._archive.store(self._archive_name(plan, contract), plan.path, snapshot.content, snapshot.sha256),
+            plan.mapping_name, archived,
         )  # fmt: skip
         ledger.write(load.load_id, entry)
         ledger.write_rejects(load.load_id, plan.file_name, load.rejects)

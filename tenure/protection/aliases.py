@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+import polars as pl
 
 from tenure.db import connect
 from tenure.secrets_file import key_id
@@ -22,15 +23,14 @@ class Aliases:
         found = loader.rows("select exists (select 1 from vault.alias where key_id = $1::text)", self._key_id)
         self._is_empty = not found[0][0]
 
-    def of(self, lookups: Sequence[str]) -> list[str]:
+    def of(self, lookups: pl.Series) -> pl.Series:
         """The token of each lookup: the old one where there is one."""
-        if self._is_empty or not lookups:
-            return list(lookups)
+        if self._is_empty or lookups.is_empty():
+            return lookups
         # A connection of its own: batches are prepared beside the transaction that lands the ones before.
         with connect("loader", settings=self._settings) as connection:
             rows = connection.execute(
                 "select lookup, token from vault.alias where key_id = %s and lookup = any(%s)",
-                (self._key_id, list(lookups)),
-            )
-            old = dict(rows.fetchall())
-        return [old.get(lookup, lookup) for lookup in lookups]
+                (self._key_id, lookups.drop_nulls().unique().to_list()),
+            ).fetchall()
+        return lookups.replace([lookup for lookup, _ in rows], [token for _, token in rows])

@@ -164,7 +164,7 @@ def _record(
     known: set[str],
     withheld: set[str],
 ) -> None:
-    user = _user()
+    user = operating_system_user()
     statement = "copy vault.access (accessed_at, user_name, reason, purpose, token, was_found, was_withheld) from stdin"
     now = connection.execute("select clock_timestamp()").fetchone()
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
@@ -172,7 +172,7 @@ def _record(
             copy.write_row((now[0] if now else None, user, reason, purpose, token, token in known, token in withheld))
 
 
-def _user() -> str:
+def operating_system_user() -> str:
     """Who asks: the user of the operating system, not what an environment variable says; whom sudo ran for beside."""
     try:
         name = pwd.getpwuid(os.getuid()).pw_name

@@ -39,10 +39,25 @@ def pass_door(loader: Loader) -> None:
 @contextmanager
 def door_closed(settings: Settings, role: str, seconds: int = LOCK_SECONDS) -> Iterator[psycopg.Connection[Any]]:
     """A connection as `role` while no landing runs and none can start. Raises TenureError when one does not end."""
+    with _locked(settings, role, f"pg_advisory_lock({_NAME})", seconds) as connection:
+        yield connection
+
+
+@contextmanager
+def door_kept_open(settings: Settings, role: str) -> Iterator[psycopg.Connection[Any]]:
+    """A connection as `role` while no key is replaced and nobody erased; landing may go on."""
+    with _locked(settings, role, f"pg_advisory_lock_shared({_NAME})", LOCK_SECONDS) as connection:
+        yield connection
+
+
+@contextmanager
+def _locked(settings: Settings, role: str, lock: str, seconds: int) -> Iterator[psycopg.Connection[Any]]:
     with connect(role, autocommit=True, settings=settings) as connection:
         connection.execute(f"set lock_timeout = '{seconds}s'")
         try:
-            connection.execute(f"select pg_advisory_lock({_NAME})")
+            connection.execute(f"select {lock}")
         except psycopg.errors.LockNotAvailable:
-            raise TenureError("a landing is running", hint="try again when it has ended") from None
+            raise TenureError(
+                "a landing, an erasure or a rotation is running", hint="try again when it has ended"
+            ) from None
         yield connection

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
 import psycopg
 
 from tenure.errors import TenureError
 from tenure.landing.archive import Archive
-from tenure.landing.tokens import token_of
+from tenure.landing.tokens import token_mac
 from tenure.protection.door import door_closed
 from tenure.protection.sealing import Sealer
 from tenure.secrets_file import key_id
@@ -82,7 +83,7 @@ def _move_vault(settings: Settings, connection: psycopg.Connection[Any], new: st
 def _move_tokens(settings: Settings, connection: psycopg.Connection[Any], new: str) -> int:
     """Note for every value of the vault which token it has, under the token that the new key would give it."""
     sealer = Sealer(settings.secret("vault_key"), settings.secrets.generations("vault_key"))
-    key = new.encode()
+    mac = token_mac(new)
     moved, last = 0, ""
     while True:
         rows = connection.execute(
@@ -91,7 +92,8 @@ def _move_tokens(settings: Settings, connection: psycopg.Connection[Any], new: s
         ).fetchall()
         if not rows:
             return moved
-        lookups = [token_of(key, sealer.open(token, sealed, sealed_with)) for token, sealed, sealed_with in rows]
+        clear = [sealer.open(token, sealed, sealed_with) for token, sealed, sealed_with in rows]
+        lookups = mac.codes(pl.Series(clear, dtype=pl.String)).to_list()
         connection.execute(
             """
             insert into vault.alias (lookup, key_id, token)

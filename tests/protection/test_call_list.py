@@ -97,7 +97,7 @@ def test_nothing_is_written__when_the_record_cannot_be(
     operator: Settings, token_list: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A name that the server refuses stands for any failure of the record.
-    monkeypatch.setattr(call_list, "_user", lambda: "a\x00b")
+    monkeypatch.setattr(call_list, "operating_system_user", lambda: "a\x00b")
     with pytest.raises((psycopg.Error, ValueError)):
         detokenise(operator, token_list, "msisdn_token", "calls")
     assert not token_list.with_name("watch list.clear.csv").exists()

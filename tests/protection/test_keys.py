@@ -10,7 +10,7 @@ import pytest
 from tenure.errors import TenureError
 from tenure.landing import land
 from tenure.landing.archive import Archive
-from tenure.landing.tokens import token_of
+from tenure.landing.tokens import token_mac
 from tenure.protection import keys
 from tenure.protection.door import door_closed
 from tenure.protection.keys import rotate
@@ -140,7 +140,7 @@ def test_token_rotation__interrupted_leaves_the_old_key_in_use_until_it_is_gone_
     deliver(tmp_path, "usage.topup", [topup(1, msisdn=msisdn(8))], day="20260112")
     land(warehouse, tmp_path)
     assert ("T000001", "S000008") in query(warehouse, JOINED)
-    assert vault(warehouse)[token_of(old.encode(), msisdn(8))] == msisdn(8)
+    assert vault(warehouse)[token_mac(old).code(msisdn(8))] == msisdn(8)
 
 
 def test_archive_key__is_replaced_and_files_keep_content_and_age(
@@ -195,5 +195,8 @@ def test_rotation__waits_for_landing_and_refuses_unknown_keys(warehouse: Setting
 
     with Loader(warehouse) as loader:
         pass_door(loader)
-        with pytest.raises(TenureError, match="a landing is running"), door_closed(warehouse, "vault", seconds=1):
+        with (
+            pytest.raises(TenureError, match="a landing, an erasure or a rotation is running"),
+            door_closed(warehouse, "vault", seconds=1),
+        ):
             pass
