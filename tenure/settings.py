@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tenure.errors import TenureError
@@ -37,6 +37,10 @@ class Settings(BaseSettings):
     time_zone: str = "Asia/Shanghai"
     month_close_days: int = Field(default=5, ge=0, le=60)
     archive_days: int = Field(default=400, ge=1)
+    reject_days: int = Field(default=400, ge=1)
+    held_days: int = Field(default=400, ge=1)
+    vault_days: int = Field(default=30, ge=0)
+    backup_passphrase: SecretStr | None = None
     bind_address: str = "127.0.0.1"
     postgres_port: Port | None = None
     airflow_port: Port | None = None

@@ -12,7 +12,6 @@ import polars as pl
 
 from tenure.contracts import Contract, load_contracts
 from tenure.errors import TenureError
-from tenure.landing.archive import Archive
 from tenure.landing.batches import Batch, Rows
 from tenure.landing.decoding import text_blocks
 from tenure.landing.delimited import read_csv
@@ -73,7 +72,10 @@ def _look_after(
     # The models run right after, before the server would look at its new rows by itself.
     for name in dict.fromkeys(f"{item.source}.{item.entity}" for item in results if item.balance.landed):
         loader.execute(f"analyze {raw_identifier(contracts[name]).as_string()}")
-    Archive(settings).purge()
+    # Retention builds on the archive and the tables of this package.
+    from tenure.protection.retention import remove_old
+
+    remove_old(settings)
 
 
 def _land_delivery(landing: FileLanding, delivery: Delivery, contracts: Mapping[str, Contract]) -> list[FileResult]:
