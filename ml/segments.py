@@ -132,6 +132,8 @@ def read_behaviour(connection: psycopg.Connection[Any], last_month: dt.date, par
                        ::double precision as prepaid_share
             from build.subscription_monthly
             where month between %(first)s and %(last)s and not is_open_month
+                -- Nobody is placed who was erased.
+                and customer_id not like 'erased-%%'
             group by customer_id, month
         )
         select customer_id, avg(revenue) as monthly_revenue, avg(voice_minutes) as voice_minutes,
@@ -153,7 +155,7 @@ def read_customers(connection: psycopg.Connection[Any], month: dt.date, tiers: S
         """
         select customer_id, min(coalesce(array_position(%(tiers)s::text[], closing_value_tier), %(last)s))
         from build.subscription_monthly
-        where month = %(month)s and is_closing
+        where month = %(month)s and is_closing and customer_id not like 'erased-%%'
         group by customer_id order by customer_id
         """,
         {"tiers": list(tiers), "last": len(tiers), "month": month},

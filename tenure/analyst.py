@@ -32,7 +32,7 @@ def query(settings: Settings, statement: str) -> tuple[list[str], list[tuple[Any
 def to_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """The result as CSV; text that a spreadsheet would run as a formula is preceded by an apostrophe."""
     return "".join(
-        [_line(columns), *(_line(["" if value is None else _harmless(value) for value in row]) for row in rows)]
+        [_line(columns), *(_line(["" if value is None else harmless(value) for value in row]) for row in rows)]
     )
 
 
@@ -43,7 +43,8 @@ def _line(values: Sequence[Any]) -> str:
     return out.getvalue().removesuffix("\r\n") + "\n"
 
 
-def _harmless(value: Any) -> Any:
+def harmless(value: Any) -> Any:
+    """The value, a text that a spreadsheet would run as a formula preceded by an apostrophe."""
     if isinstance(value, str) and value.lstrip(' "').startswith(FORMULA_STARTS):
         return "'" + value
     return value

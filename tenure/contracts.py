@@ -31,7 +31,8 @@ and per column, `config.meta`
 - `values`: the only ones allowed; `min`, `max`: bounds of a number; `scale`: decimals of a numeric;
 - `currency`: the column with the ISO 4217 code of an amount, which may not have more decimals than its currency;
 - `max_length`, `pattern` (of the whole text), `first_of_month` (a date must be one);
-- `personal: token`: landed as a token in `<column>_token`, never in clear.
+- `personal: token`: landed as a token in `<column>_token`, never in clear; `vault`: the same, and the value is kept
+  encrypted in the vault; `describes`: landed in clear, and emptied when the customer it describes is erased.
 """
 
 from __future__ import annotations
@@ -97,6 +98,8 @@ class Column:
     is_first_of_month: bool = False
     is_personal: bool = False
     currency: str | None = None
+    is_vaulted: bool = False
+    is_describing: bool = False
 
     @property
     def landed_name(self) -> str:
@@ -274,6 +277,7 @@ def parse_column(entry: Mapping[str, Any]) -> Column:
     """The column in one `columns` entry of a dbt source YAML. Raises ValueError or KeyError when it is malformed."""
     meta = entry["config"]["meta"]
     _refuse_unknown(meta, _COLUMN_KEYS)
+    personal = _one_of(meta.get("personal", "no"), ("no", "token", "vault", "describes"), "personal")
     return Column(
         name=str(entry["name"]),
         type=_one_of(meta["type"], get_args(ColumnType), "type"),
@@ -287,7 +291,9 @@ def parse_column(entry: Mapping[str, Any]) -> Column:
         max_length=int(meta.get("max_length", DEFAULT_MAX_LENGTH)),
         pattern=meta.get("pattern"),
         is_first_of_month=bool(meta.get("first_of_month", False)),
-        is_personal=_one_of(meta.get("personal", "no"), ("no", "token"), "personal") == "token",
+        is_personal=personal in ("token", "vault"),
+        is_vaulted=personal == "vault",
+        is_describing=personal == "describes",
         currency=meta.get("currency"),
     )
 

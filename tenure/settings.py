@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tenure.errors import TenureError
@@ -18,8 +18,8 @@ from tenure.secrets_file import Secrets
 
 ROOT = Path(__file__).resolve().parent.parent
 
-Role = Literal["owner", "loader", "transformer", "scorer", "dashboard", "analyst"]
-ROLES: tuple[Role, ...] = ("owner", "loader", "transformer", "scorer", "dashboard", "analyst")
+Role = Literal["owner", "loader", "transformer", "scorer", "dashboard", "analyst", "vault"]
+ROLES: tuple[Role, ...] = ("owner", "loader", "transformer", "scorer", "dashboard", "analyst", "vault")
 SERVICE_DATABASES = ("airflow", "superset")
 
 Port = Annotated[int, Field(ge=1024, le=65535)]
@@ -37,6 +37,10 @@ class Settings(BaseSettings):
     time_zone: str = "Asia/Shanghai"
     month_close_days: int = Field(default=5, ge=0, le=60)
     archive_days: int = Field(default=400, ge=1)
+    reject_days: int = Field(default=400, ge=1)
+    held_days: int = Field(default=400, ge=1)
+    vault_days: int = Field(default=30, ge=0)
+    backup_passphrase: SecretStr | None = None
     bind_address: str = "127.0.0.1"
     postgres_port: Port | None = None
     airflow_port: Port | None = None
@@ -100,9 +104,14 @@ class Settings(BaseSettings):
         """Whether Tenure runs its own Postgres (no TENURE_DATABASE_URL given)."""
         return self.database_url is None
 
+    @property
+    def secrets(self) -> Secrets:
+        """The generated secrets, kept in `home/secrets.json` (mode 0600)."""
+        return Secrets(self.home / "secrets.json")
+
     def secret(self, name: str) -> str:
-        """The generated secret of this name, made at first use and kept in `home/secrets.json` (mode 0600)."""
-        return Secrets(self.home / "secrets.json").get(name)
+        """The secret of this name that is in use, made at first use."""
+        return self.secrets.get(name)
 
     def port(self, service: str) -> int:
         """The TCP port of `postgres`, `airflow`, `superset` or a named helper service.

@@ -77,7 +77,7 @@ def empty_warehouse(settings: Settings) -> None:
     with connect("owner", settings=settings) as connection:
         tables = connection.execute(
             "select format('%I.%I', schemaname, tablename) from pg_tables"
-            " where schemaname like 'raw\\_%' or schemaname in ('ops', 'scores')"
+            " where schemaname like 'raw\\_%' or schemaname in ('ops', 'scores', 'vault')"
         ).fetchall()
         connection.execute(f"truncate {', '.join(name for (name,) in tables)} restart identity cascade")
     shutil.rmtree(settings.archive_dir, ignore_errors=True)

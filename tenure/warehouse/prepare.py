@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tenure.database import prepare_roles, start_database
 from tenure.landing.schema import ensure_landing_tables
+from tenure.protection.tables import ensure_protection_tables
 from tenure.settings import Settings
 
 
@@ -12,3 +13,4 @@ def prepare_warehouse(settings: Settings) -> None:
     start_database(settings)
     prepare_roles(settings)
     ensure_landing_tables(settings)
+    ensure_protection_tables(settings)

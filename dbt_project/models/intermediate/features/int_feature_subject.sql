@@ -10,6 +10,8 @@ with present as (
     inner join {{ ref('int_subscription_presence') }} as presence
         on presence.joined_at < dates.as_of_end_at
             and (presence.left_at is null or presence.left_at >= dates.as_of_end_at)
+    -- Nothing is predicted about people who were erased.
+    where presence.subscription_id not like 'erased-%'
 
 )
 

@@ -1,0 +1,1 @@
+"""Personal data: the vault, its keys, erasure, retention, backup."""
