@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from benchmarks.ratios import RunDoesNotCount
 
@@ -16,6 +17,8 @@ BENCHMARKS = {
     "simulate": ("simulate", "measure"),
     "landing_clean": ("landing", "landing_clean"),
     "landing_dirty": ("landing", "landing_dirty"),
+    "landing_peer": ("landing_peer", "landing_peer"),
+    "landing_memory": ("landing_memory", "landing_memory"),
 }
 SMALLER = {"TENURE_BENCH_ROWS", "TENURE_BENCH_RUNS"}
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -26,30 +29,36 @@ def main() -> int:
     wanted = []
     for word in sys.argv[1:] or list(BENCHMARKS):
         # `landing` is all of landing's.
-        found = [name for name in BENCHMARKS if name == word or name.startswith(f"{word}_")]
-        if not found:
+        named = [name for name in BENCHMARKS if name == word or name.startswith(f"{word}_")]
+        if not named:
             print(f"tenure: no benchmark named {word}: there is {', '.join(BENCHMARKS)}", file=sys.stderr)
             return 2
-        wanted += found
+        wanted += named
     RESULTS.mkdir(exist_ok=True)
     missed = False
     for name in wanted:
         module, function = BENCHMARKS[name]
         try:
-            result = getattr(importlib.import_module(f"benchmarks.{module}"), function)()
+            found = getattr(importlib.import_module(f"benchmarks.{module}"), function)()
         except RunDoesNotCount as problem:
             print(f"tenure: {name} has no result: {problem}", file=sys.stderr)
             missed = True
             continue
-        line = json.dumps(result)
-        print(line)
-        # A run that was made small for looking is no result to keep.
-        if not SMALLER & set(os.environ):
-            with (RESULTS / f"{name}.jsonl").open("a") as stream:
-                stream.write(line + "\n")
-        better_is_lower = result["better"] == "lower"
-        missed |= (result["ratio"] > result["target"]) if better_is_lower else (result["ratio"] < result["target"])
+        for result in found if isinstance(found, list) else [found]:
+            missed |= not _tell(name, result)
     return 1 if missed else 0
+
+
+def _tell(name: str, result: dict[str, Any]) -> bool:
+    """Print a result and keep it; returns whether it meets its target."""
+    line = json.dumps(result)
+    print(line, flush=True)
+    # A run that was made small for looking is no result to keep.
+    if not SMALLER & set(os.environ):
+        with (RESULTS / f"{name}.jsonl").open("a") as stream:
+            stream.write(line + "\n")
+    better_is_lower = result["better"] == "lower"
+    return bool(result["ratio"] <= result["target"] if better_is_lower else result["ratio"] >= result["target"])
 
 
 if __name__ == "__main__":

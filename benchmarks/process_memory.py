@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -42,12 +43,10 @@ class PeakMemory:
 def _family(pid: int) -> list[int]:
     found = [pid]
     for member in found:
-        for children in Path(f"/proc/{member}/task").glob("*/children"):
-            try:
+        # A thread, or the whole process, may end while we look.
+        with suppress(OSError):
+            for children in Path(f"/proc/{member}/task").glob("*/children"):
                 found += [int(word) for word in children.read_text().split()]
-            except OSError:
-                # The thread ended while we looked.
-                continue
     return found
 
 
