@@ -61,12 +61,12 @@ def simulate(
 
 @app.command()
 def land(
-    directory: Annotated[Path, typer.Argument(help="folder of extracts")],
+    directory: Annotated[str, typer.Argument(help="folder of extracts, or s3://bucket/prefix")],
     mapping: Annotated[Path | None, typer.Option(help="mapping of files that differ from the contract")] = None,
     source: Annotated[str | None, typer.Option(help="only this source, e.g. billing")] = None,
     date: Annotated[str | None, typer.Option(help="only files up to this business date")] = None,
 ) -> None:
-    """Land all files of a folder that are not landed yet."""
+    """Land all files of a folder or a bucket that are not landed yet."""
     from tenure.landing import land as run
     from tenure.warehouse import prepare_warehouse
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TypeVar
 
 from tenure.contracts import Contract
@@ -21,6 +20,7 @@ from tenure.landing.ledger import Entry, Ledger, Load
 from tenure.landing.loader import Loader
 from tenure.landing.results import Balance, FileRefused, FileResult, Status
 from tenure.landing.snapshot import Snapshot, fingerprint, take_snapshot
+from tenure.landing.stores import Place
 from tenure.landing.tokens import Tokeniser
 from tenure.settings import Settings
 
@@ -47,7 +47,7 @@ class FilePlan:
     `open_rows` gives its rows and warnings; `split` makes of a batch (the first one or not) the rows of each entity.
     """
 
-    path: Path
+    path: Place
     file_name: str
     business_date: dt.date
     targets: Sequence[Target]
@@ -273,7 +273,7 @@ class FileLanding:
             contract.source, contract.entity, plan.file_name, "landed", started, version, plan.business_date,
             target.period, snapshot.sha256, snapshot.size, snapshot.fingerprint, load.balance, "; ".join(notes),
             plan.mapping_name,
-            self._archive.store(self._archive_name(plan, contract), plan.path, snapshot.content, snapshot.sha256),
+            self._archive.store(self._archive_name(plan, contract), snapshot.path, snapshot.content, snapshot.sha256),
         )  # fmt: skip
         ledger.write(load.load_id, entry)
         ledger.write_rejects(load.load_id, plan.file_name, load.rejects)

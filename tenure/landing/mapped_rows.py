@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import fnmatch
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 
 import polars as pl
 from polars.exceptions import PolarsError
@@ -16,19 +15,21 @@ from tenure.landing.delivery import is_candidate
 from tenure.landing.entity_load import EntityRows
 from tenure.landing.mapping import FileMapping, MappedEntity, RowsOf
 from tenure.landing.results import FileRefused
+from tenure.landing.stores import Place, by_name
 
 _NO_LIMIT = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
 
 
-def mapped_files(location: Path, mapping: FileMapping) -> list[Path]:
+def mapped_files(location: Place, mapping: FileMapping) -> list[Place]:
     """The files in a folder (or the one file) that a mapping is for, by name."""
     if location.is_file():
         return [location]
-    paths = sorted(path for path in location.rglob("*") if path.is_file() and is_candidate(path))
+    everything: Iterable[Place] = location.rglob("*")
+    paths = by_name(path for path in everything if path.is_file() and is_candidate(path))
     return [path for path in paths if fnmatch.fnmatchcase(path.name, mapping.pattern)]
 
 
-def business_date_of(mapping: FileMapping, path: Path) -> dt.date:
+def business_date_of(mapping: FileMapping, path: Place) -> dt.date:
     """The business date of a file: fixed, or from its name. Raises FileRefused."""
     if mapping.business_date is not None:
         return mapping.business_date

@@ -27,33 +27,35 @@ from tenure.landing.masking import safe_name
 from tenure.landing.results import FileRefused, FileResult, LandSummary
 from tenure.landing.schema import raw_identifier
 from tenure.landing.snapshot import Snapshot
+from tenure.landing.stores import Place, open_place, release
 from tenure.landing.structured import read_jsonl, read_parquet
 from tenure.settings import Settings
 
 
 def land(
     settings: Settings,
-    directory: Path,
+    location: Path | str,
     mapping: Path | None = None,
     source: str | None = None,
     up_to_date: dt.date | None = None,
 ) -> LandSummary:
-    """Land every file of a folder that has not landed yet.
+    """Land every file of a folder, or of a bucket (`s3://bucket/prefix`), that has not landed yet.
 
-    Without a mapping the folder holds `<source>.<entity>/<entity>_<YYYYMMDD>[_<seq>].<ext>`; with one, files of any
-    layout whose names fit the mapping's pattern (or `directory` is such a file). `source` and `up_to_date` limit what
+    Without a mapping it holds `<source>.<entity>/<entity>_<YYYYMMDD>[_<seq>].<ext>`; with one, files of any
+    layout whose names fit the mapping's pattern (or `location` is such a file). `source` and `up_to_date` limit what
     is landed to one source and to business dates up to that day. A file that was refused does not keep others from
-    landing; `is_refused` of the summary tells. Raises TenureError when the folder, mapping or warehouse cannot be used.
+    landing; `is_refused` of the summary tells. Raises TenureError when place, mapping or warehouse cannot be
+    used.
     """
     contracts = load_contracts(settings.root)
-    directory = Path(directory)
     summary = LandSummary()
-    if mapping is not None:
-        _land_mapped(settings, directory, load_mapping(mapping, contracts, settings.zone), source, up_to_date, summary)
-        return summary
-    deliveries = find_deliveries(directory, contracts, source, up_to_date)
-    sources = list(dict.fromkeys(delivery.source for delivery in deliveries))
     with ExitStack() as stack:
+        place = stack.enter_context(open_place(settings, location))
+        if mapping is not None:
+            _land_mapped(settings, place, load_mapping(mapping, contracts, settings.zone), source, up_to_date, summary)
+            return summary
+        deliveries = find_deliveries(place, contracts, source, up_to_date)
+        sources = list(dict.fromkeys(delivery.source for delivery in deliveries))
         if not deliveries:
             return summary
         loader = stack.enter_context(Loader(settings))
@@ -95,7 +97,10 @@ def _land_delivery(landing: FileLanding, delivery: Delivery, contracts: Mapping[
         split=partial(_as_they_are, contract),
         manifest=manifest,
     )  # fmt: skip
-    return landing.land(plan)
+    try:
+        return landing.land(plan)
+    finally:
+        release(delivery.path)
 
 
 def _as_they_are(contract: Contract, batch: Batch, is_first: bool) -> dict[str, EntityRows]:
@@ -136,7 +141,7 @@ def _check_header(columns: list[str], needed: list[str]) -> None:
 
 def _land_mapped(
     settings: Settings,
-    location: Path,
+    location: Place,
     mapping: FileMapping,
     source: str | None,
     up_to_date: dt.date | None,
@@ -164,7 +169,7 @@ def _land_mapped(
 
 
 def _land_mapped_file(
-    landing: FileLanding, path: Path, mapping: FileMapping, source: str | None, up_to_date: dt.date | None
+    landing: FileLanding, path: Place, mapping: FileMapping, source: str | None, up_to_date: dt.date | None
 ) -> Iterator[FileResult]:
     started = dt.datetime.now(dt.UTC)
     chosen = [entity for entity in mapping.entities if source is None or entity.contract.source == source]
@@ -185,7 +190,10 @@ def _land_mapped_file(
         split=partial(apply, mapping),
         mapping_name=mapping.ledger_name,
     )  # fmt: skip
-    yield from landing.land(plan)
+    try:
+        yield from landing.land(plan)
+    finally:
+        release(path)
 
 
 def _open_mapped(mapping: FileMapping, snapshot: Snapshot, manifest: Manifest) -> tuple[Rows, list[str]]:

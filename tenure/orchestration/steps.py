@@ -22,7 +22,7 @@ def land_source(source: str, partition_key: str) -> Counts:
 
     settings = get_settings()
     day = datetime.strptime(partition_key, PARTITION_FORMAT).date()
-    summary = land(settings, settings.extracts_dir, source=source, up_to_date=day)
+    summary = land(settings, settings.extracts_location, source=source, up_to_date=day)
     print(summary)
     if summary.is_refused:
         raise AirflowFailException(str(summary).strip().splitlines()[-1])
