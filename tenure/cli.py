@@ -67,17 +67,17 @@ def land(
     date: Annotated[str | None, typer.Option(help="only files up to this business date")] = None,
 ) -> None:
     """Land all files of a folder or a bucket that are not landed yet."""
+    from tenure.landing import balance_sheet
     from tenure.landing import land as run
     from tenure.warehouse import prepare_warehouse
 
     settings = get_settings()
     prepare_warehouse(settings)
     summary = run(settings, directory, mapping=mapping, source=source, up_to_date=_day(date) if date else None)
-    for item in summary.files:
-        if item.status == "refused":
-            print(f"tenure: refused {item.file_name}: {item.message}", file=sys.stderr)
-        elif item.message:
-            _say(f"{item.file_name}: {item.message}")
+    for refusal in balance_sheet.refusals(summary):
+        print(f"tenure: {refusal}", file=sys.stderr)
+    for line in (*balance_sheet.notes(summary), *balance_sheet.text_of(balance_sheet.of_run(summary.files))):
+        _say(line)
     _say(str(summary))
     if summary.is_refused:
         raise typer.Exit(1)

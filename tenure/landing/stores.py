@@ -285,7 +285,7 @@ def open_place(settings: Settings, location: Path | str) -> Iterator[Place]:
     if not is_address(location):
         yield Path(location)
         return
-    with _spool(settings.home / "spool") as folder:
+    with _spool(settings.home / "fetched") as folder:
         yield BucketStore(settings, str(location), folder).root
 
 

@@ -62,7 +62,7 @@ def with_store(settings: Settings, store: ObjectStore, **changes: object) -> Set
 
 
 def spooled(settings: Settings) -> list[Path]:
-    folder = settings.home / "spool"
+    folder = settings.home / "fetched"
     return [path for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
 
 
@@ -157,7 +157,7 @@ def test_spool__is_private_and_forgets_what_a_killed_landing_left(
 ) -> None:
     deliver(tmp_path, "usage.topup", topups(8))
     store.upload(tmp_path, BUCKET, PREFIX)
-    left = warehouse.home / "spool" / "of a killed one"
+    left = warehouse.home / "fetched" / "of a killed one"
     left.mkdir(parents=True)
     (left / "topup.csv").write_text("13900000000")
     with stores.open_place(with_store(warehouse, store), ADDRESS) as place:
@@ -175,7 +175,7 @@ def test_spool__is_private_and_forgets_what_a_killed_landing_left(
             assert snapshot.path.exists()
         stores.release(file)
         assert not snapshot.path.exists()
-    assert list((warehouse.home / "spool").iterdir()) == []
+    assert list((warehouse.home / "fetched").iterdir()) == []
 
 
 def test_key_that_climbs_out_of_the_spool__is_refused(warehouse: Settings, store: ObjectStore, tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def tenure_land(
     ("address", "changes", "said"),
     [
         ("s3://no-such-bucket/x", {}, "there is no bucket no-such-bucket at 127.0.0.1"),
-        (ADDRESS, {"s3_access_key": "AKIAWRONGWRONGWRONG1"}, "does not let us read bucket extracts"),
+        (ADDRESS, {"s3_access_key": "WRONGKEYID"}, "does not let us read bucket extracts"),
         (ADDRESS, {"s3_secret_key": "canary-of-a-wrong-secret"}, "does not let us read bucket extracts"),
         (ADDRESS, {"s3_endpoint": "http://127.0.0.1:9"}, "127.0.0.1:9 does not answer"),
         (f"s3://{BUCKET}/empty", {}, "there are no extracts in s3://extracts/empty"),
@@ -221,7 +221,7 @@ def test_store_that_cannot_be_read__is_one_line_without_a_secret(
     assert done.returncode in (1, 2)
     assert said in done.stderr
     assert done.stderr.startswith("tenure: ") and done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
-    for secret in (store.secret_key, store.access_key, "canary-of-a-wrong-secret", "AKIAWRONGWRONGWRONG1"):
+    for secret in (store.secret_key, store.access_key, "canary-of-a-wrong-secret", "WRONGKEYID"):
         assert secret not in done.stderr + done.stdout
 
 
