@@ -191,11 +191,20 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="for programs")]
 
 
 @app.command()
-def rejects(limit: Annotated[int, typer.Option(help="how many rows")] = 50) -> None:
+def rejects(
+    limit: Annotated[int | None, typer.Option(help="how many rows; 50, or all as CSV", min=1)] = None,
+    file: Annotated[str | None, typer.Option(help="only those of the file of this name")] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="comma-separated output")] = False,
+) -> None:
     """The refused rows: file, line, column, rule, what to do."""
+    from tenure.analyst import to_csv
     from tenure.landing import reject_report
 
-    _print_rows(reject_report(get_settings(), limit))
+    rows = reject_report(get_settings(), limit if limit or csv else 50, file)
+    if csv:
+        sys.stdout.write(to_csv(list(rows[0]), [tuple(row.values()) for row in rows]) if rows else "")
+    else:
+        _print_rows(rows)
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -13,6 +14,7 @@ from psycopg.rows import dict_row
 
 from tenure.contracts import load_contracts
 from tenure.db import connect
+from tenure.errors import TenureError
 from tenure.landing.results import plain
 from tenure.settings import Settings
 
@@ -92,14 +94,25 @@ _REJECTS = """
     select load.source_name || '.' || load.entity_name as entity_name, reject.file_name, reject.line_number,
         reject.column_name, reject.rule_name, reject.message, reject.masked_text
     from ops.reject join ops.load using (load_id)
-    order by reject.load_id desc, reject.line_number, reject.column_name limit %s
+    where %(file_name)s::text is null or reject.file_name = %(file_name)s
+    order by reject.load_id desc, reject.line_number, reject.column_name limit %(limit)s
 """
 
 
-def reject_report(settings: Settings, limit: int = 50) -> list[Row]:
-    """The latest refused rows: entity, file, line, column, rule, what to do, and the shape of the value."""
+def reject_report(settings: Settings, limit: int | None = 50, file_name: str | None = None) -> list[Row]:
+    """The latest refused rows: entity, file, line, column, rule, what to do, and the shape of the value.
+
+    `limit` None gives all of them, `file_name` those of the files of this name. Raises TenureError when no file of this
+    name was ever delivered.
+    """
     with connect("loader", settings=settings) as connection:
-        return _rows(connection, _REJECTS, (limit,))
+        if file_name is not None and not _rows(
+            connection, "select from ops.load where file_name = %(file_name)s limit 1", {"file_name": file_name}
+        ):
+            raise TenureError(
+                "no file of this name was delivered", hint="`tenure status` has the names of the last ones"
+            )
+        return _rows(connection, _REJECTS, {"file_name": file_name, "limit": limit})
 
 
 def load_status(settings: Settings, last: int = 20) -> dict[str, Any]:
@@ -126,7 +139,9 @@ def load_status(settings: Settings, last: int = 20) -> dict[str, Any]:
         }
 
 
-def _rows(connection: psycopg.Connection[Any], query: str, parameters: tuple[Any, ...] = ()) -> list[Row]:
+def _rows(
+    connection: psycopg.Connection[Any], query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()
+) -> list[Row]:
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(query, parameters).fetchall()
 

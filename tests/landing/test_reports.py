@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import io
 import json
@@ -175,3 +176,17 @@ def test_command__gives_the_same_in_json(two_days: Settings) -> None:
     ]  # fmt: skip
     assert landing == json.loads(json.dumps(load_status(two_days), default=str))
     assert landing["balance"][0]["control_totals"]["topup.amount"]["rejected"] == "0"
+
+
+def test_rejects__of_one_file_as_csv(two_days: Settings) -> None:
+    def asked(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "tenure", "rejects", *words], capture_output=True, text=True, check=False,
+            cwd=two_days.root, env=os.environ | {"TENURE_HOME": str(two_days.home), "TENURE_ENV_FILE": os.devnull},
+        )  # fmt: skip
+
+    (row,) = csv.DictReader(io.StringIO(asked("--file", "topup_20260110_2.csv", "--csv").stdout))
+    assert (row["entity_name"], row["line_number"], row["column_name"]) == ("usage.topup", "6", "channel_type")
+    assert asked("--file", "topup_20260110_1.csv", "--csv").stdout == ""
+    unknown = asked("--file", "topup_20300101.csv", "--csv")
+    assert unknown.returncode == 1 and unknown.stderr.startswith("tenure: no file of this name")
