@@ -128,9 +128,10 @@ def test_bucket__takes_a_mapping(warehouse: Settings, store: ObjectStore, tmp_pa
     )
     summary = land(with_store(warehouse, store), ADDRESS, mapping=mapping)
     assert (summary.landed, summary.rows, summary.rejected_rows) == (1, 1, 1)
-    assert query(warehouse, "select topup_id, amount::text, _source_file from raw_usage.topup") == [
-        ("T1", "12.5", "cash_20260110.txt")
-    ]
+    rows = query(
+        warehouse, "select topup_id, amount::text, file_name from raw_usage.topup join ops.load on load_id = _load_id"
+    )
+    assert rows == [("T1", "12.5", "cash_20260110.txt")]
     assert spooled(warehouse) == []
 
 
