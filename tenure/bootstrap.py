@@ -23,6 +23,7 @@ ENVIRONMENTS = {
     "pipeline": (".venv", "requirements.txt", True),
     "development": (".venv", "requirements-dev.txt", True),
     "superset": (".venv-superset", "superset/requirements.txt", False),
+    "dlt": (".venv-dlt", "benchmarks/requirements-dlt.txt", False),
 }
 
 

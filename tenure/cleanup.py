@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ENVIRONMENTS = (".venv", ".venv-superset")
+ENVIRONMENTS = (".venv", ".venv-superset", ".venv-dlt")
 CACHES = (".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".import_linter_cache", "tenure.egg-info")
 
 

@@ -65,23 +65,23 @@ def simulate(
 
 @app.command()
 def land(
-    directory: Annotated[Path, typer.Argument(help="folder of extracts")],
+    directory: Annotated[str, typer.Argument(help="folder of extracts, or s3://bucket/prefix")],
     mapping: Annotated[Path | None, typer.Option(help="mapping of files that differ from the contract")] = None,
     source: Annotated[str | None, typer.Option(help="only this source, e.g. billing")] = None,
     date: Annotated[str | None, typer.Option(help="only files up to this business date")] = None,
 ) -> None:
-    """Land all files of a folder that are not landed yet."""
+    """Land all files of a folder or a bucket that are not landed yet."""
+    from tenure.landing import balance_sheet
     from tenure.landing import land as run
     from tenure.warehouse import prepare_warehouse
 
     settings = get_settings()
     prepare_warehouse(settings)
     summary = run(settings, directory, mapping=mapping, source=source, up_to_date=_day(date) if date else None)
-    for item in summary.files:
-        if item.status == "refused":
-            print(f"tenure: refused {item.file_name}: {item.message}", file=sys.stderr)
-        elif item.message:
-            _say(f"{item.file_name}: {item.message}")
+    for refusal in balance_sheet.refusals(summary):
+        print(f"tenure: {refusal}", file=sys.stderr)
+    for line in (*balance_sheet.notes(summary), *balance_sheet.text_of(balance_sheet.of_run(summary.files))):
+        _say(line)
     _say(str(summary))
     if summary.is_refused:
         raise typer.Exit(1)
@@ -195,11 +195,20 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="for programs")]
 
 
 @app.command()
-def rejects(limit: Annotated[int, typer.Option(help="how many rows")] = 50) -> None:
+def rejects(
+    limit: Annotated[int | None, typer.Option(help="how many rows; 50, or all as CSV", min=1)] = None,
+    file: Annotated[str | None, typer.Option(help="only those of the file of this name")] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="comma-separated output")] = False,
+) -> None:
     """The refused rows: file, line, column, rule, what to do."""
+    from tenure.analyst import to_csv
     from tenure.landing import reject_report
 
-    _print_rows(reject_report(get_settings(), limit))
+    rows = reject_report(get_settings(), limit if limit or csv else 50, file)
+    if csv:
+        sys.stdout.write(to_csv(list(rows[0]), [tuple(row.values()) for row in rows]) if rows else "")
+    else:
+        _print_rows(rows)
 
 
 @app.command()

@@ -41,6 +41,11 @@ class Settings(BaseSettings):
     held_days: int = Field(default=400, ge=1)
     vault_days: int = Field(default=30, ge=0)
     backup_passphrase: SecretStr | None = None
+    extracts: str | None = None
+    s3_endpoint: str | None = None
+    s3_region: str | None = None
+    s3_access_key: SecretStr | None = None
+    s3_secret_key: SecretStr | None = None
     bind_address: str = "127.0.0.1"
     postgres_port: Port | None = None
     airflow_port: Port | None = None
@@ -56,6 +61,14 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else Path(os.path.abspath(value.expanduser()))  # noqa: PTH100 (keeps symlinks)
+
+    @field_validator("s3_endpoint")
+    @classmethod
+    def _plain_endpoint(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "")
+        if value is not None and (parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc):
+            raise ValueError("it is not an address such as https://store.example:9000, without credentials")
+        return value
 
     @field_validator("time_zone")
     @classmethod
@@ -76,8 +89,15 @@ class Settings(BaseSettings):
 
     @property
     def extracts_dir(self) -> Path:
-        """Where the operator's extracts arrive."""
+        """The folder where the operator's extracts arrive unless TENURE_EXTRACTS says otherwise."""
         return self.home / "extracts"
+
+    @property
+    def extracts_location(self) -> Path | str:
+        """Where the operator's extracts arrive: a folder, or an address such as s3://bucket/prefix."""
+        if self.extracts is None:
+            return self.extracts_dir
+        return self.extracts if "://" in self.extracts else Path(self.extracts).expanduser().absolute()
 
     @property
     def archive_dir(self) -> Path:

@@ -9,13 +9,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import Any
 
 from tenure.contracts import Contract
 from tenure.errors import TenureError
 from tenure.landing.masking import safe_name
 from tenure.landing.results import FileRefused
+from tenure.landing.stores import Place, by_name, read_small
 from tenure.landing.trailer import trailer_totals
 
 MANIFEST_SUFFIX = ".manifest.json"
@@ -44,7 +44,7 @@ class Manifest:
 class Delivery:
     """One delivered file under its contract, or the reason why it cannot be one (`refusal`)."""
 
-    path: Path
+    path: Place
     source: str
     entity: str
     business_date: dt.date | None = None
@@ -59,7 +59,7 @@ class Delivery:
 
 
 def find_deliveries(
-    directory: Path, contracts: Mapping[str, Contract], source: str | None, up_to_date: dt.date | None
+    directory: Place, contracts: Mapping[str, Contract], source: str | None, up_to_date: dt.date | None
 ) -> list[Delivery]:
     """The files of `DIR/<source>.<entity>/`, oldest business date first.
 
@@ -74,7 +74,7 @@ def find_deliveries(
         raise TenureError(f"{directory} is not a folder", hint="name the folder that holds the extracts")
     folders = [
         folder
-        for folder in sorted(directory.iterdir())
+        for folder in by_name(directory.iterdir())
         if folder.is_dir() and re.fullmatch(r"[a-z_]+\.[a-z_]+", folder.name)
     ]
     if not folders:
@@ -94,17 +94,17 @@ def find_deliveries(
     )
 
 
-def is_candidate(path: Path) -> bool:
+def is_candidate(path: Place) -> bool:
     """Whether this directory entry is meant to be a delivered file: not hidden, not unfinished, not a manifest."""
     return not (path.name.startswith(".") or path.name.endswith(MANIFEST_SUFFIX) or path.name.endswith(UNFINISHED))
 
 
-def _in_folder(folder: Path, contract: Contract | None) -> Iterator[Delivery]:
+def _in_folder(folder: Place, contract: Contract | None) -> Iterator[Delivery]:
     source, _, entity = folder.name.partition(".")
     if contract is None:
         yield Delivery(folder, source, entity, refusal=f"there is no contract for {folder.name}")
         return
-    entries = sorted(folder.iterdir())
+    entries = by_name(folder.iterdir())
     names = {path.name for path in entries}
     for path in entries:
         if is_candidate(path):
@@ -118,7 +118,7 @@ def _in_folder(folder: Path, contract: Contract | None) -> Iterator[Delivery]:
             )  # fmt: skip
 
 
-def _delivery(path: Path, contract: Contract, must_exist: bool = True) -> Delivery:
+def _delivery(path: Place, contract: Contract, must_exist: bool = True) -> Delivery:
     match = FILE_NAME.fullmatch(path.name)
     if not match or match["entity"] != contract.entity:
         return Delivery(
@@ -139,15 +139,13 @@ def _delivery(path: Path, contract: Contract, must_exist: bool = True) -> Delive
     )
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(path: Place) -> Manifest:
     """The manifest beside a delivered file; one without any claim when there is none. Raises FileRefused."""
     beside = path.with_name(path.name + MANIFEST_SUFFIX)
     if not beside.is_file():
         return Manifest()
     try:
-        if beside.stat().st_size > MAX_MANIFEST_BYTES:
-            raise ValueError("it is too large")
-        content = json.loads(beside.read_text(encoding="utf-8-sig"), parse_float=str, parse_int=str)
+        content = json.loads(read_small(beside, MAX_MANIFEST_BYTES), parse_float=str, parse_int=str)
         return _parse_manifest(content)
     except (OSError, ValueError, TypeError, AttributeError, InvalidOperation) as error:
         raise FileRefused(f"its manifest cannot be used: {str(error).splitlines()[0][:80]}") from None

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TypeVar
 
 from tenure.contracts import Contract
@@ -23,6 +22,7 @@ from tenure.landing.loader import Loader
 from tenure.landing.results import Balance, FileRefused, FileResult, Status
 from tenure.landing.screening import Screen
 from tenure.landing.snapshot import Snapshot, fingerprint, take_snapshot
+from tenure.landing.stores import Place
 from tenure.landing.tokens import Tokeniser
 from tenure.protection.redaction_record import note_redaction
 from tenure.settings import Settings
@@ -50,7 +50,7 @@ class FilePlan:
     `open_rows` gives its rows and warnings; `split` makes of a batch (the first one or not) the rows of each entity.
     """
 
-    path: Path
+    path: Place
     file_name: str
     business_date: dt.date
     targets: Sequence[Target]
@@ -246,7 +246,7 @@ class FileLanding:
     def _store(self, plan: FilePlan, snapshot: Snapshot, erased: set[int]) -> str:
         reach("before_archive")
         name = self._archive_name(plan, plan.targets[0].contract)
-        path = self._archive.store(name, plan.path, snapshot.content, snapshot.sha256, erased)
+        path = self._archive.store(name, snapshot.path, snapshot.content, snapshot.sha256, erased)
         reach("after_archive")
         return path
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import fnmatch
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 
 import polars as pl
 from polars.exceptions import PolarsError
@@ -18,20 +17,22 @@ from tenure.landing.lookups import Lookup
 from tenure.landing.mapping import FileMapping, MappedEntity, RowsOf
 from tenure.landing.masking import masked
 from tenure.landing.results import FileRefused
+from tenure.landing.stores import Place, by_name
 
 # More rows than a batch of lines has.
 _ROWS_OF_ONE_BLOCK = 10**9
 
 
-def mapped_files(location: Path, mapping: FileMapping) -> list[Path]:
+def mapped_files(location: Place, mapping: FileMapping) -> list[Place]:
     """The files in a folder (or the one file) that a mapping is for, by name."""
     if location.is_file():
         return [location]
-    paths = sorted(path for path in location.rglob("*") if path.is_file() and is_candidate(path))
+    everything: Iterable[Place] = location.rglob("*")
+    paths = by_name(path for path in everything if path.is_file() and is_candidate(path))
     return [path for path in paths if any(fnmatch.fnmatchcase(path.name, one) for one in mapping.patterns)]
 
 
-def business_date_of(mapping: FileMapping, path: Path) -> dt.date:
+def business_date_of(mapping: FileMapping, path: Place) -> dt.date:
     """The business date of a file: fixed, or from its name. Raises FileRefused."""
     if mapping.business_date is not None:
         return mapping.business_date

@@ -27,6 +27,7 @@ from tenure.landing.masking import safe_name
 from tenure.landing.opening import open_delivery, open_mapped
 from tenure.landing.results import FileRefused, FileResult, LandSummary
 from tenure.landing.schema import raw_identifier
+from tenure.landing.stores import Place, open_place, release
 from tenure.settings import Settings
 
 Item = TypeVar("Item")
@@ -34,32 +35,32 @@ Item = TypeVar("Item")
 
 def land(
     settings: Settings,
-    directory: Path,
+    location: Path | str,
     mapping: Path | None = None,
     source: str | None = None,
     up_to_date: dt.date | None = None,
 ) -> LandSummary:
-    """Land every file of a folder that has not landed yet.
+    """Land every file of a folder, or of a bucket (`s3://bucket/prefix`), that has not landed yet.
 
-    Without a mapping the folder holds `<source>.<entity>/<entity>_<YYYYMMDD>[_<seq>].<ext>`; with one, files of any
-    layout whose names fit the mapping's pattern (or `directory` is such a file). `source` and `up_to_date` limit what
+    Without a mapping it holds `<source>.<entity>/<entity>_<YYYYMMDD>[_<seq>].<ext>`; with one, files of any
+    layout whose names fit the mapping's pattern (or `location` is such a file). `source` and `up_to_date` limit what
     is landed to one source and to business dates up to that day. A file that was refused does not keep others from
-    landing; `is_refused` of the summary tells. Raises TenureError when the folder, mapping or warehouse cannot be used.
+    landing; `is_refused` of the summary tells. Raises TenureError when place, mapping or warehouse cannot be
+    used.
     """
     contracts = load_contracts(settings.root)
-    directory = Path(directory)
     summary = LandSummary()
-    if mapping is not None:
-        _land_mapped(settings, directory, load_mapping(mapping, contracts, settings.zone), source, up_to_date, summary)
-        return summary
-    deliveries = find_deliveries(directory, contracts, source, up_to_date)
-    by_entity: dict[str, list[Delivery]] = {}
-    for delivery in deliveries:
-        by_entity.setdefault(f"{delivery.source}.{delivery.entity}", []).append(delivery)
-    landed = _in_parallel(
-        settings.landing_workers,
-        [partial(_land_entity, settings, contracts, name, by_entity[name]) for name in by_entity],
-    )
+    with ExitStack() as stack:
+        place = stack.enter_context(open_place(settings, location))
+        if mapping is not None:
+            _land_mapped(settings, place, load_mapping(mapping, contracts, settings.zone), source, up_to_date, summary)
+            return summary
+        deliveries = find_deliveries(place, contracts, source, up_to_date)
+        by_entity: dict[str, list[Delivery]] = {}
+        for delivery in deliveries:
+            by_entity.setdefault(f"{delivery.source}.{delivery.entity}", []).append(delivery)
+        tasks = [partial(_land_entity, settings, contracts, name, files) for name, files in by_entity.items()]
+        landed = _in_parallel(settings.landing_workers, tasks)
     results = {id(delivery): result for part in landed for delivery, result in part}
     summary.files += [result for delivery in deliveries for result in results[id(delivery)]]
     _apply_retention(settings)
@@ -121,7 +122,10 @@ def _land_delivery(landing: FileLanding, delivery: Delivery, contract: Contract)
         split=partial(_as_they_are, contract),
         manifest=manifest, sequence=delivery.sequence,
     )  # fmt: skip
-    return landing.land(plan)
+    try:
+        return landing.land(plan)
+    finally:
+        release(delivery.path)
 
 
 def _as_they_are(contract: Contract, batch: Batch, is_first: bool) -> dict[str, EntityRows]:
@@ -132,7 +136,7 @@ def _as_they_are(contract: Contract, batch: Batch, is_first: bool) -> dict[str, 
 
 def _land_mapped(
     settings: Settings,
-    location: Path,
+    location: Place,
     mapping: FileMapping,
     source: str | None,
     up_to_date: dt.date | None,
@@ -165,7 +169,7 @@ def _land_mapped(
 
 
 def _land_mapped_file(
-    landing: FileLanding, path: Path, mapping: FileMapping, source: str | None, up_to_date: dt.date | None
+    landing: FileLanding, path: Place, mapping: FileMapping, source: str | None, up_to_date: dt.date | None
 ) -> Iterator[FileResult]:
     started = dt.datetime.now(dt.UTC)
     chosen = [entity for entity in mapping.entities if source is None or entity.contract.source == source]
@@ -186,4 +190,7 @@ def _land_mapped_file(
         split=partial(apply, mapping),
         mapping_name=mapping.ledger_name,
     )  # fmt: skip
-    yield from landing.land(plan)
+    try:
+        yield from landing.land(plan)
+    finally:
+        release(path)

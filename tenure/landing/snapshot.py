@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 from tenure.landing.results import FileRefused
+from tenure.landing.stores import Fetched, Place, StoredPlace
 
 # Up to this size a file is read once and kept; a larger one is read once for its digest and again in blocks.
 IN_MEMORY_BYTES = 32 << 20
@@ -18,13 +19,17 @@ IN_MEMORY_BYTES = 32 << 20
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The file at one moment; `content` is None for a large one, whose digest is made beside what is done with it."""
+    """The file at one moment; `content` is None for a large one, whose digest is made beside what is done with it.
+
+    Of a stored file, `path` is its copy in the spool.
+    """
 
     path: Path
     size: int
     digest: Future[str]
     fingerprint: str
     content: bytes | None
+    fetched: Fetched | None = None
 
     @property
     def sha256(self) -> str:
@@ -36,15 +41,19 @@ class Snapshot:
 
     def check_unchanged(self) -> None:
         """Raises FileRefused when somebody wrote to the file since."""
-        if fingerprint(self.path) != self.fingerprint:
+        if self.fetched is not None:
+            self.fetched.check_unchanged()
+        elif fingerprint(self.path) != self.fingerprint:
             raise FileRefused("it changed while it was read: deliver it under a temporary name and rename it")
 
 
-def fingerprint(path: Path) -> str:
+def fingerprint(path: Place) -> str:
     """What tells without reading whether a file is still the same: inode, size, times of change.
 
     The time of the last status change cannot be set by copying tools, so other bytes never go unnoticed.
     """
+    if isinstance(path, StoredPlace):
+        return path.fingerprint()
     try:
         found = path.lstat()
     except OSError as error:
@@ -52,8 +61,12 @@ def fingerprint(path: Path) -> str:
     return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}"
 
 
-def take_snapshot(path: Path) -> Snapshot:
+def take_snapshot(path: Place) -> Snapshot:
     """Look at the file as it is. Raises FileRefused when it cannot be read or is being written."""
+    if isinstance(path, StoredPlace):
+        fetched = path.fetch()
+        copy = take_snapshot(fetched.path)
+        return replace(copy, fingerprint=path.fingerprint(), fetched=fetched)
     before = fingerprint(path)
     digest: Future[str] = Future()
     content = None

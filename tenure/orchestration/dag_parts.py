@@ -83,7 +83,7 @@ def landing_dag(source: str, doc: str) -> DAG:
     )
     def land() -> None:
         @task(task_id="land_extracts", task_display_name=f"Land {source} extracts", outlets=[LANDED[source]])
-        def land_extracts(partition_key: str | None = None) -> dict[str, int]:
+        def land_extracts(partition_key: str | None = None) -> dict[str, Any]:
             return land_source(source, str(partition_key))
 
         land_extracts()

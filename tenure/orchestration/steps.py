@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from tenure.orchestration.names import PARTITION_FORMAT
 from tenure.settings import get_settings
@@ -11,22 +12,32 @@ from tenure.settings import get_settings
 Counts = dict[str, int]
 
 
-def land_source(source: str, partition_key: str) -> Counts:
-    """Land every file of the source up to this business day. Returns counts of files and rows.
+def land_source(source: str, partition_key: str) -> dict[str, Any]:
+    """Land every file of the source up to this business day. Returns counts of files and rows, and control totals.
 
-    A refused file fails the task at once: the same file would be refused again.
+    The log has what `tenure land` says, and then the balance of the source and day as `tenure status` shows it. A
+    refused file fails the task at once, in the words of the command: the same file would be refused again.
     """
     from airflow.sdk.exceptions import AirflowFailException
 
-    from tenure.landing import land
+    from tenure.landing import balance_of, balance_sheet, land
 
     settings = get_settings()
     day = datetime.strptime(partition_key, PARTITION_FORMAT).date()
-    summary = land(settings, settings.extracts_dir, source=source, up_to_date=day)
-    print(summary)
-    if summary.is_refused:
-        raise AirflowFailException(str(summary).strip().splitlines()[-1])
-    return {"files_landed": summary.landed, "rows_landed": summary.rows}
+    summary = land(settings, settings.extracts_location, source=source, up_to_date=day)
+    refusals = balance_sheet.refusals(summary)
+    run = balance_sheet.text_of(balance_sheet.of_run(summary.files))
+    for line in (*refusals, *balance_sheet.notes(summary), *run, str(summary)):
+        print(line)
+    of_day = balance_of(settings, source, day)
+    if of_day:
+        print(f"the ledger of {source} for {day}:")
+    for line in balance_sheet.text_of(balance_sheet.of_ledger(of_day)):
+        print(line)
+    if refusals:
+        others = f" (and {len(refusals) - 1} more refused)" if len(refusals) > 1 else ""
+        raise AirflowFailException(refusals[0] + others)
+    return balance_sheet.counts(summary)
 
 
 def build_models(select: Sequence[str], exclude: Sequence[str] = (), full_refresh: bool = False) -> Counts:

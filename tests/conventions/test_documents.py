@@ -18,7 +18,7 @@ CODE = re.compile(r"`([^`\n]+)`")
 FENCED = re.compile(r"^```[a-z]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 MAKE_TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
 # What a document may name although git does not have it: made here, or a place of the reader's.
-MADE_HERE = (".venv", ".venv-superset", ".tenure", ".env", "benchmarks/results")
+MADE_HERE = (".venv", ".venv-superset", ".venv-dlt", ".tenure", ".env", "benchmarks/results")
 
 DECISION_PARTS = ("## Context", "## Decision", "## Alternatives", "## Consequences")
 

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
 
-from tenure import services
+from tenure import services, stack
+from tenure.database.unprivileged import shared_folder
 from tenure.errors import TenureError
+from tenure.landing import balance_sheet
 from tenure.orchestration import backfill, is_day_done, run_day
 from tenure.orchestration.client import AirflowClient
 from tenure.orchestration.metadata import connect_metadata
 from tenure.orchestration.names import DAG_IDS, LAND_DAGS
-from tests.dags.conftest import Orchestra
+from tenure.orchestration.processes import task_log
+from tenure.settings import Settings
+from tests.dags.conftest import Orchestra, environment
 
 KILL_SECONDS = 600.0
 
@@ -69,6 +80,54 @@ def test_a_day_whose_scheduler_was_killed_is_completed(orchestra: Orchestra, kil
         assert len(client.runs(dag_id, orchestra.last_day.isoformat())) == 1
 
 
+def test_the_log_and_result_of_a_landing_are_those_of_the_command(
+    orchestra: Orchestra, killed_day: dict[str, Any], test_base: Path
+) -> None:
+    day = orchestra.last_day.isoformat()
+    run_id = killed_day["result"].run_ids["land_usage"]
+    log = task_log(orchestra.settings, "land_usage", run_id, "land_extracts", 1)
+    logged = [str(json.loads(line).get("event")) for line in log.read_text(encoding="utf-8").splitlines()]
+
+    # The same files, by the command, into a warehouse of its own.
+    other = Settings(home=test_base / "a command")
+    try:
+        done = landing_command(other, orchestra, day)
+        said = done.stdout.splitlines()
+    finally:
+        stack.down(other, lambda line: None)
+        shutil.rmtree(shared_folder(other.home), ignore_errors=True)
+    assert done.returncode == 0 and any(line.startswith(" usage.usage_event ") for line in said)
+    assert [line for line in said if line not in logged] == []
+
+    # The ledger's balance of the day, as the status has it.
+    status = orchestra.run_command("status", "--json").communicate()[0]
+    landing = json.loads(status)["landing"]
+    ours = [row for row in landing["balance"] if (row["source_name"], row["business_date"]) == ("usage", day)]
+    heading = f"the ledger of usage for {day}:"
+    after = logged[logged.index(heading) + 1 :]
+    sheet = balance_sheet.text_of(balance_sheet.of_ledger(ours))
+    assert after[: len(sheet)] == sheet and len(sheet) > 2
+
+    path = f"/dags/land_usage/dagRuns/{quote(run_id, safe='')}/taskInstances/land_extracts/xcomEntries/return_value"
+    found = AirflowClient(orchestra.settings)._call("GET", path)["value"]
+    counts = json.loads(found) if isinstance(found, str) else found
+    of_usage = [row for row in landing["balance"] if row["source_name"] == "usage"]
+    assert counts["rows_in_files"] == sum(row["row_count"] for row in of_usage)
+    assert counts["rows_landed"] == sum(row["landed_count"] for row in of_usage)
+    assert counts["files_refused"] == 0
+    amounts = [Decimal(row["control_totals"]["usage_event.rated_amount"]["landed"]) for row in of_usage]
+    assert Decimal(counts["control_totals"]["usage.usage_event.rated_amount"]["landed"]) == sum(amounts)
+
+
+def landing_command(settings: Settings, orchestra: Orchestra, day: str) -> subprocess.CompletedProcess[str]:
+    """`tenure land` of the orchestra's extracts of usage, into the warehouse of these settings."""
+    words = ["land", str(orchestra.settings.extracts_dir), "--source", "usage", "--date", day]
+    return subprocess.run(
+        [sys.executable, "-m", "tenure", *words],
+        cwd=settings.root, capture_output=True, text=True, check=False, env=environment(settings),
+    )  # fmt: skip
+
+
 def test_the_page_shows_readable_green_runs(orchestra: Orchestra, killed_day: dict[str, Any]) -> None:
     client = AirflowClient(orchestra.settings)
     for dag_id, run_id in killed_day["result"].run_ids.items():
@@ -114,6 +173,9 @@ def test_a_refused_file_stops_the_day_with_one_clear_line(
     line = str(refusal.value)
     assert "land_usage.land_extracts failed" in line and bad_file in line and "msisdn" in line
     assert "\n" not in line and "attempt=1.log" in line, "refused at once, without a retry"
+    command = landing_command(orchestra.settings, orchestra, orchestra.last_day.isoformat())
+    (said,) = command.stderr.splitlines()
+    assert command.returncode == 1 and said.removeprefix("tenure: ") in line, "in the words of the command"
     assert orchestra.digests() == before
     client = AirflowClient(orchestra.settings)
     newest = client.runs("build_marts", orchestra.last_day.isoformat())[0]
@@ -123,8 +185,6 @@ def test_a_refused_file_stops_the_day_with_one_clear_line(
 def test_metadata_and_task_logs_hold_no_personal_data_and_no_secret(
     orchestra: Orchestra, killed_day: dict[str, Any]
 ) -> None:
-    import json
-
     secrets = json.loads((orchestra.settings.home / "secrets.json").read_text())
     numbers = _phone_numbers(orchestra)
     assert len(numbers) > 50
