@@ -72,6 +72,17 @@ def test_every_chart_is_drawn_with_data(overview: DashboardPage, superset_server
     assert overview.problems() == []
     assert overview.failures == []
     assert overview.cut_off() == []
+    assert overview.scrolled() == []
+
+
+def test_every_price_change_is_shown_with_its_verdict(overview: DashboardPage, superset_server: SupersetServer) -> None:
+    with psycopg.connect(superset_server.settings.url("dashboard")) as connection:
+        query = "select offer_name, verdict_name, effect_rate from marts.price_change_effect order by 1"
+        expected = [(name, verdict, f"{100 * rate:+.2f}") for name, verdict, rate in connection.execute(query)]
+    assert len(expected) == 2
+    rows = overview.charts()["What price changes did, all regions"].locator("tbody tr").all()
+    cells = [[cell.strip() for cell in row.locator("td").all_inner_texts()] for row in rows]
+    assert sorted((row[0], row[2], row[4].replace("−", "-")) for row in cells) == expected
 
 
 def test_the_page_says_what_day_it_is_complete_to(overview: DashboardPage, superset_server: SupersetServer) -> None:
