@@ -72,7 +72,22 @@ def test_every_chart_is_drawn_with_data(overview: DashboardPage, superset_server
     assert overview.problems() == []
     assert overview.failures == []
     assert overview.cut_off() == []
+
+
+def test_tables_and_definitions_are_read_without_scrolling(overview: DashboardPage) -> None:
     assert overview.scrolled() == []
+    # The check itself can fail: on a page half as wide neither fits.
+    size = overview.page.viewport_size
+    assert size is not None
+    overview.page.set_viewport_size({"width": 700, "height": size["height"]})
+    try:
+        overview.wait_until_drawn()
+        narrow = overview.scrolled()
+        assert "What price changes did, all regions" in narrow
+        assert any(text.startswith("Definitions") for text in narrow)
+    finally:
+        overview.page.set_viewport_size(size)
+        overview.wait_until_drawn()
 
 
 def test_every_price_change_is_shown_with_its_verdict(overview: DashboardPage, superset_server: SupersetServer) -> None:
