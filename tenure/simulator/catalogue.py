@@ -121,8 +121,9 @@ SEGMENT_SHARES = {
     "broadband": (0.45, 0.36, 0.19),
     "group": (0.45, 0.35, 0.20),
 }
-# (month index of the simulation, offer, new fee in fen): a price rise customers can be lost over.
-PRICE_CHANGES = ((7, "H079", 8_900), (10, "P029", 2_600))
+# (month index of the simulation, offer, new fee in fen): a steep rise of the plan that most postpaid lines hold, to be
+# seen in the churn of a small operator too, and a cut of a prepaid plan.
+PRICE_CHANGES = ((7, "H059", 7_400), (10, "P029", 2_600))
 
 
 def offer_position(offer_id: str) -> int:

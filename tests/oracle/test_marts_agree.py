@@ -15,6 +15,7 @@ import pytest
 
 from tests.oracle.campaigns import campaign_arms
 from tests.oracle.operator import Clock
+from tests.oracle.prices import price_changes
 from tests.oracle.summaries import (
     COUNTS,
     Opinion,
@@ -255,6 +256,43 @@ def test_what_campaigns_changed(opinion: Opinion, marts: psycopg.Connection[Any]
     }
     assert len(expected) > 10
     _assert_same(found, expected)
+
+
+def test_what_price_changes_did(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
+    query = """
+        select offer_id, changed_at, first_month, previous_fee_amount, fee_amount, month_count, other_offer_count,
+            before_opening_count, before_voluntary_churn_count, after_opening_count, after_voluntary_churn_count,
+            other_before_opening_count, other_before_voluntary_churn_count, other_after_opening_count,
+            other_after_voluntary_churn_count, effect_rate, effect_low_rate, effect_high_rate
+        from price_change_effect"""
+    found = {row[:2]: (row[2:15], tuple(map(float, row[15:]))) for row in _rows(marts, query)}
+    expected = price_changes(opinion)
+    assert len(expected) == 2
+    counts = {}
+    for key, change in expected.items():
+        assert change.sides is not None
+        effect = change.effect()
+        assert effect == pytest.approx(found[key][1], abs=1e-6)
+        numbers = tuple(number for side in change.sides for number in (side.lines, side.left))
+        counts[key] = (change.first_month, *change.fees, change.months, change.other_offers, *numbers)
+    _assert_same({key: numbers for key, (numbers, _) in found.items()}, counts)
+
+
+def test_revenue_of_the_lines_of_a_price_change(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
+    """What the lines that opened the months compared were billed in them."""
+    operator, service = opinion.operator, opinion.revenue.of_line(service_only=True)
+    for (offer_id, at), change in price_changes(opinion).items():
+        sums = [ZERO, ZERO]
+        for seen in opinion.months:
+            distance = (seen.month.year - change.first_month.year) * 12 + seen.month.month - change.first_month.month
+            if not seen.is_opening or not -change.months <= distance < change.months:
+                continue
+            if seen.line.history.before(operator.clock.midnight(seen.month))["main_offer_id"] == offer_id:
+                sums[distance >= 0] += service.get((seen.line.line_id, seen.month), ZERO)
+        query = f"""
+            select before_revenue_amount, after_revenue_amount from price_change_effect
+            where offer_id = '{offer_id}' and changed_at = '{at.isoformat()}'"""
+        assert _rows(marts, query) == [tuple(sums)]
 
 
 def _exact(numerator: Decimal, denominator: Decimal | None) -> tuple[Decimal, Decimal | None]:

@@ -69,9 +69,16 @@ def test_no_account_pays_more_than_it_owes_but_ahead(rows_of: Rows) -> None:
             assert account[row["invoice_id"]] == row["account_id"]
     dunned = rows_of("billing.collection_event")
     written_off = {row["invoice_id"] for row in dunned if row["event_type"] == "write_off"}
+    # What is paid twice is given back within three days, which for the last payments is after the end of the extracts.
+    payments = rows_of("billing.payment")
+    end = date.fromisoformat(max(row["paid_at"] for row in payments)[:10])
+    just_paid = {
+        row["invoice_id"] for row in payments if date.fromisoformat(row["paid_at"][:10]) >= end - timedelta(days=3)
+    }
     for document, amount in paid.items():
         if document:
-            assert Decimal(0) <= amount <= documents[document]
+            owed = documents[document]
+            assert Decimal(0) <= amount <= owed or (document in just_paid and amount == 2 * owed)
             assert document not in written_off or amount == 0
     assert paid[None] > 0, "nobody paid ahead"
     assert len(written_off) > 10

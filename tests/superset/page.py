@@ -117,6 +117,27 @@ class DashboardPage:
         )
         return cut
 
+    def scrolled(self) -> list[str]:
+        """Tables that must be scrolled sideways to be read, and texts that do not fit into their box."""
+        found: list[str] = self.page.evaluate(
+            """() => {
+                const clips = ['auto', 'scroll', 'hidden'];
+                const scrolls = (e, axis) => clips.includes(getComputedStyle(e)['overflow' + axis]);
+                const wide = e => scrolls(e, 'X') && e.scrollWidth > e.clientWidth + 1;
+                const long = e => scrolls(e, 'Y') && e.scrollHeight > e.clientHeight + 1;
+                const within = (box, test) => [...box.querySelectorAll('div')].some(test);
+                const tables = [...document.querySelectorAll('[data-test-chart-name][data-test-viz-type=table]')]
+                    .filter(box => within(box, wide)).map(box => box.getAttribute('data-test-chart-name'));
+                const texts = [...document.querySelectorAll('.dashboard-markdown')];
+                return [
+                    ...tables,
+                    ...texts.filter(box => long(box) || within(box, long)).map(box => box.innerText.slice(0, 60)),
+                    ...(texts.length ? [] : ['no text on the page']),
+                ];
+            }"""
+        )
+        return found
+
     def choose(self, filter_name: str, value: str) -> None:
         """Pick a value in one of the filters above the charts, apply it, and wait for the charts."""
         item = self.page.locator(".filter-item-wrapper", has=self.page.get_by_text(filter_name, exact=True)).first

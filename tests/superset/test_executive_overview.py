@@ -74,6 +74,32 @@ def test_every_chart_is_drawn_with_data(overview: DashboardPage, superset_server
     assert overview.cut_off() == []
 
 
+def test_tables_and_definitions_are_read_without_scrolling(overview: DashboardPage) -> None:
+    assert overview.scrolled() == []
+    # The check itself can fail: on a page half as wide neither fits.
+    size = overview.page.viewport_size
+    assert size is not None
+    overview.page.set_viewport_size({"width": 700, "height": size["height"]})
+    try:
+        overview.wait_until_drawn()
+        narrow = overview.scrolled()
+        assert "What price changes did, all regions" in narrow
+        assert any(text.startswith("Definitions") for text in narrow)
+    finally:
+        overview.page.set_viewport_size(size)
+        overview.wait_until_drawn()
+
+
+def test_every_price_change_is_shown_with_its_verdict(overview: DashboardPage, superset_server: SupersetServer) -> None:
+    with psycopg.connect(superset_server.settings.url("dashboard")) as connection:
+        query = "select offer_name, verdict_name, effect_rate from marts.price_change_effect order by 1"
+        expected = [(name, verdict, f"{100 * rate:+.2f}") for name, verdict, rate in connection.execute(query)]
+    assert len(expected) == 2
+    rows = overview.charts()["What price changes did, all regions"].locator("tbody tr").all()
+    cells = [[cell.strip() for cell in row.locator("td").all_inner_texts()] for row in rows]
+    assert sorted((row[0], row[2], row[4].replace("−", "-")) for row in cells) == expected
+
+
 def test_the_page_says_what_day_it_is_complete_to(overview: DashboardPage, superset_server: SupersetServer) -> None:
     as_of = ask(superset_server, "select as_of_date from marts.publication where is_current")
     assert overview.headline("Data as of") == f"{as_of:%d %b %Y}"
