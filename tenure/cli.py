@@ -211,6 +211,18 @@ def rejects(
         _print_rows(rows)
 
 
+@app.command("replay-rejects")
+def replay_rejects(
+    source: Annotated[str | None, typer.Option(help="only of this source")] = None,
+    entity: Annotated[str | None, typer.Option(help="only of this entity")] = None,
+    rule: Annotated[str | None, typer.Option(help="only rows refused by this rule")] = None,
+) -> None:
+    """Check refused rows again, from the archive, under the contracts as they are now; land those that pass."""
+    from tenure.landing import replay_rejects as replay
+
+    _say(str(replay(get_settings(), source, entity, rule)))
+
+
 @app.command()
 def sql(
     query: Annotated[str, typer.Argument(help="one SELECT")],

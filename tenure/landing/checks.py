@@ -17,16 +17,17 @@ from tenure.landing.masking import masked
 # Position of a row in its batch: several entities may be made of one line, so a line number does not identify a row.
 ROW = "_row"
 
-REJECT_SCHEMA = pl.Schema(
-    {
-        ROW: pl.Int64,
-        "line_number": pl.Int64,
-        "column_name": pl.String,
-        "rule_name": pl.String,
-        "message": pl.String,
-        "masked_text": pl.String,
-    }
-)
+_REJECT_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
+    ROW: pl.Int64,
+    "line_number": pl.Int64,
+    "column_name": pl.String,
+    "rule_name": pl.String,
+    "message": pl.String,
+    "masked_text": pl.String,
+    # When a row that is refused as too early may land.
+    "due_at": pl.Datetime("us", "UTC"),
+}
+REJECT_SCHEMA = pl.Schema(_REJECT_COLUMNS)
 
 INTEGER_PATTERN = r"^-?[0-9]{1,18}$"
 NUMERIC_PATTERN = r"^-?[0-9]{1,18}(\.[0-9]{1,12})?$"
@@ -121,6 +122,7 @@ def reject_rows(rows: pl.DataFrame, column: str, rule: str, message: str) -> pl.
         pl.lit(rule).alias("rule_name"),
         pl.lit(message).alias("message"),
         pl.lit("").alias("masked_text"),
+        pl.lit(None, dtype=instants.UTC).alias("due_at"),
     )
 
 
@@ -133,6 +135,9 @@ def _rejects(rows: pl.DataFrame, rule: _Rule, flag: pl.Series) -> pl.DataFrame:
         (pl.lit(rule.name) if isinstance(rule.name, str) else rule.name).alias("rule_name"),
         (pl.lit(rule.message) if isinstance(rule.message, str) else rule.message).alias("message"),
         masked(pl.col(rule.column).cast(pl.String)).alias("masked_text"),
+        (pl.col(f"{rule.column}:typed") if rule.name == "in_future" else pl.lit(None))
+        .cast(instants.UTC)
+        .alias("due_at"),
     )
 
 

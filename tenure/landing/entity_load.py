@@ -16,12 +16,13 @@ import polars as pl
 
 from tenure.contracts import Contract
 from tenure.failpoints import reach
-from tenure.landing.batches import LINE, Malformed, exact_sum, unreadable_count
+from tenure.landing.batches import LINE, Batch, Malformed, exact_sum, unreadable_count
 from tenure.landing.checks import REJECT_SCHEMA, ROW
 from tenure.landing.claims import Claims, Move
 from tenure.landing.keys import Hashes, LoadKeys
 from tenure.landing.loader import Loader
 from tenure.landing.masking import mask
+from tenure.landing.references import ReferenceValues
 from tenure.landing.results import Balance, ControlTotal, FileRefused, plain
 from tenure.landing.schema import raw_columns, raw_identifier
 from tenure.landing.screening import Screen
@@ -29,6 +30,8 @@ from tenure.landing.tokens import Tokeniser
 from tenure.protection.identity_writer import IdentityWriter
 
 MAX_REJECTS_OF_REFUSED_FILE = 1000
+# So many rows of other days may come in any file: they may be the late ones of a quiet day.
+WRONG_DAY_ALLOWANCE = 20
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,13 @@ class Prepared:
     days: Mapping[dt.date, int]
 
 
+def as_they_are(contract: Contract, batch: Batch, is_first: bool) -> dict[str, EntityRows]:
+    """The rows of a file of the contract's own layout; a column that it leaves out is empty."""
+    missing = [name for name in contract.column_names if name not in batch.rows.columns]
+    rows = batch.rows.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in missing)
+    return {contract.name: EntityRows(rows, batch.row_count, batch.malformed, batch.totals, odd_lines=batch.odd_lines)}
+
+
 def prepare(contract: Contract, source: EntityRows, screen: Screen, tokeniser: Tokeniser, zone: ZoneInfo) -> Prepared:
     """Everything about a batch that needs no database; safe to run beside the landing of the batch before."""
     raw = source.rows.drop(ROW, strict=False).with_row_index(ROW)
@@ -78,7 +88,7 @@ def prepare(contract: Contract, source: EntityRows, screen: Screen, tokeniser: T
 
 def _malformed_rejects(malformed: Sequence[Malformed]) -> pl.DataFrame:
     return pl.DataFrame(
-        [(-1, item.line, "", item.rule, item.message, mask(item.text)) for item in malformed],
+        [(-1, item.line, "", item.rule, item.message, mask(item.text), None) for item in malformed],
         schema=REJECT_SCHEMA,
         orient="row",
     )
@@ -94,6 +104,10 @@ def _days(contract: Contract, good: pl.DataFrame, zone: ZoneInfo) -> dict[dt.dat
             counted[instant.astimezone(zone).date()] += count
         return dict(counted)
     return dict(dates.value_counts().drop_nulls().iter_rows())
+
+
+def _span(period: tuple[dt.date, dt.date]) -> str:
+    return str(period[0]) if period[0] == period[1] else f"{period[0]} to {period[1]}"
 
 
 class EntityLoad:
@@ -112,6 +126,7 @@ class EntityLoad:
         self.erased_lines: set[int] = set()
         self._keys = LoadKeys(contract, spool)
         self._claims = Claims(loader, contract, sums)
+        self._references = ReferenceValues(loader, contract, load_id)
         self._freed: Hashes = np.empty(0, dtype=np.uint64)
 
     def close(self) -> None:
@@ -124,7 +139,8 @@ class EntityLoad:
         self._claims.store.remove(load_id)
         table = raw_identifier(self.contract).as_string()
         self._loader.execute(f"delete from {table} where _load_id = {load_id:d}")  # noqa: S608 (quoted name, integer)
-        self._loader.execute("delete from ops.held_row where load_id = $1::bigint", load_id)
+        for name in ("held_row", "unknown_reference", "load_day"):
+            self._loader.execute(f"delete from ops.{name} where load_id = $1::bigint", load_id)  # noqa: S608 (constants)
 
     def add(self, batch: Prepared) -> None:
         """Land the good rows of a prepared batch and count them all."""
@@ -138,6 +154,7 @@ class EntityLoad:
             self._loader.copy(f"raw_{self.contract.source}", self.contract.entity, columns)
         reach("after_copy")
         self._keys.add(good)
+        self._references.add(good)
         self.days.update(batch.days)
         self._count(batch, good)
 
@@ -163,7 +180,20 @@ class EntityLoad:
                 self.balance.move(move.before, move.after, move.count, move.totals)
             else:
                 others.append(move)
+        self._references.write()
         return others
+
+    def check_days(self, period: tuple[dt.date, dt.date]) -> None:
+        """Raises FileRefused when most rows are of other days than the file: it is that of another day."""
+        limit, total = self.contract.wrong_day_share, sum(self.days.values())
+        others = Counter({day: count for day, count in self.days.items() if not period[0] <= day <= period[1]})
+        if limit is None or others.total() <= max(limit * total, WRONG_DAY_ALLOWANCE):
+            return
+        ((day, _),) = others.most_common(1)
+        raise FileRefused(
+            f"{others.total()} of its {total} good rows are of other days than {_span(period)}, most of {day}: is it "
+            "the file of another day?"
+        )
 
     def compare(self, rows: int | None, totals: Mapping[str, Decimal]) -> None:
         """Compare with the manifest's count and totals, and draw the balance.
@@ -201,7 +231,7 @@ class EntityLoad:
 
     def _first_rejects(self) -> pl.DataFrame:
         found = self._loader.rows(
-            "select 0::bigint, line_number, column_name, rule_name, message, masked_text from ops.reject"
+            "select 0::bigint, line_number, column_name, rule_name, message, masked_text, due_at from ops.reject"
             " where load_id = $1::bigint order by line_number, column_name limit $2::bigint",
             self.load_id, MAX_REJECTS_OF_REFUSED_FILE,
         )  # fmt: skip

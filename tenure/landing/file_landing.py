@@ -315,6 +315,7 @@ class FileLanding:
         if load.balance.rows == 0 and not contract.is_header_only_allowed and manifest.rows != 0:
             raise FileRefused("it has a header and no rows")
         load.check_reject_share()
+        load.check_days(target.period)
         load.identities.store()
         entry = self._entry(plan, target, started, load)
         notes = [*warnings, *([f"correction: version {entry.version}"] if entry.version > 1 else [])]

@@ -148,19 +148,15 @@ class Ledger:
 
     def write_days(self, load_id: int, days: Mapping[dt.date, int], period: tuple[dt.date, dt.date]) -> None:
         """Write which days the rows of a load are dated; late ones are before its period."""
-        if days:
-            self._loader.copy(
-                "ops",
-                "load_day",
-                pl.DataFrame(
-                    {
-                        "load_id": [load_id] * len(days),
-                        "record_date": list(days),
-                        "row_count": list(days.values()),
-                        "is_late": [day < period[0] for day in days],
-                    }
-                ),
-            )
+        self._loader.execute(
+            """
+            insert into ops.load_day as known (load_id, record_date, row_count, is_late)
+            select $1::bigint, day.key::date, day.value::bigint, day.key::date < $3::text::date
+            from jsonb_each_text($2::text::jsonb) as day
+            on conflict (load_id, record_date) do update set row_count = known.row_count + excluded.row_count
+            """,
+            load_id, json.dumps({day.isoformat(): count for day, count in days.items()}), period[0].isoformat(),
+        )  # fmt: skip
 
     def moved(self, move: Move) -> None:
         """Change the balance of a load of which rows have become something else through another load."""
@@ -183,7 +179,7 @@ class Ledger:
 
     def write_rejects(self, load_id: int, file_name: str, rejects: pl.DataFrame) -> None:
         """Write refused rows, with what is wrong with each."""
-        columns = ("line_number", "column_name", "rule_name", "message", "masked_text")
+        columns = ("line_number", "column_name", "rule_name", "message", "masked_text", "due_at")
         names = (pl.lit(load_id, dtype=pl.Int64).alias("load_id"), pl.lit(file_name).alias("file_name"))
         self._loader.copy("ops", "reject", rejects.select(*names, *columns))
 

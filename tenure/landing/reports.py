@@ -79,9 +79,18 @@ _LATE = """
     where day.is_late and load.status = 'landed'
     group by 1 order by 1
 """
+# Rows of which two files say different things wait for a correction; values that nobody knows yet, for the file that
+# brings them.
 _SUSPENSE = """
-    select source_name || '.' || entity_name as entity_name, reason, count(*) as row_count
-    from ops.held_row group by 1, 2 order by 1, 2
+    select source_name || '.' || entity_name as entity_name, 'conflict' as reason, count(*)::bigint as row_count,
+        null::bigint as value_count, min(load.business_date) as since
+    from ops.held_row join ops.load using (load_id, source_name, entity_name) where reason = 'conflict' group by 1
+    union all
+    select source_name || '.' || entity_name, 'unknown ' || reference_name, sum(unknown.row_count)::bigint,
+        count(distinct reference_value), min(load.business_date)
+    from ops.unknown_reference as unknown join ops.load using (load_id, source_name, entity_name)
+    where resolved_at is null group by 1, 2
+    order by 1, 2
 """
 _TOTALS = """
     select count(*) as file_count, coalesce(sum(row_count), 0)::bigint as row_count,

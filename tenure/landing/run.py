@@ -10,13 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-import polars as pl
-
 from tenure.contracts import Contract, load_contracts
 from tenure.errors import TenureError
-from tenure.landing.batches import Batch
 from tenure.landing.delivery import Delivery, Manifest, find_deliveries, period_of, read_manifest
-from tenure.landing.entity_load import EntityRows
+from tenure.landing.entity_load import as_they_are
 from tenure.landing.file_landing import FileLanding, FilePlan, Target
 from tenure.landing.keys import KeyStore
 from tenure.landing.ledger import Ledger
@@ -25,6 +22,8 @@ from tenure.landing.mapped_rows import apply, business_date_of, mapped_files
 from tenure.landing.mapping import FileMapping, load_mapping
 from tenure.landing.masking import safe_name
 from tenure.landing.opening import open_delivery, open_mapped
+from tenure.landing.references import settle_references
+from tenure.landing.replay import replay_due
 from tenure.landing.results import FileRefused, FileResult, LandSummary
 from tenure.landing.schema import raw_identifier
 from tenure.landing.stores import Place, open_place, release
@@ -61,9 +60,10 @@ def land(
             by_entity.setdefault(f"{delivery.source}.{delivery.entity}", []).append(delivery)
         tasks = [partial(_land_entity, settings, contracts, name, files) for name, files in by_entity.items()]
         landed = _in_parallel(settings.landing_workers, tasks)
+        if deliveries:
+            _look_after(settings, contracts)
     results = {id(delivery): result for part in landed for delivery, result in part}
     summary.files += [result for delivery in deliveries for result in results[id(delivery)]]
-    _apply_retention(settings)
     return summary
 
 
@@ -100,10 +100,14 @@ def _analyze(loader: Loader, contract: Contract) -> None:
     loader.execute(f"analyze {raw_identifier(contract).as_string()}")
 
 
-def _apply_retention(settings: Settings) -> None:
+def _look_after(settings: Settings, contracts: Mapping[str, Contract]) -> None:
+    """What follows from all that has landed by now: refused rows whose time has come, references, retention."""
     # Retention builds on the archive and the tables of this package.
     from tenure.protection.retention import remove_old
 
+    replay_due(settings, contracts)
+    with Loader(settings) as loader:
+        settle_references(loader, contracts)
     remove_old(settings)
 
 
@@ -119,19 +123,13 @@ def _land_delivery(landing: FileLanding, delivery: Delivery, contract: Contract)
     plan = FilePlan(
         delivery.path, delivery.file_name, delivery.business_date, [target],
         open_rows=partial(open_delivery, contract, delivery.format),
-        split=partial(_as_they_are, contract),
+        split=partial(as_they_are, contract),
         manifest=manifest, sequence=delivery.sequence,
     )  # fmt: skip
     try:
         return landing.land(plan)
     finally:
         release(delivery.path)
-
-
-def _as_they_are(contract: Contract, batch: Batch, is_first: bool) -> dict[str, EntityRows]:
-    missing = [name for name in contract.column_names if name not in batch.rows.columns]
-    rows = batch.rows.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in missing)
-    return {contract.name: EntityRows(rows, batch.row_count, batch.malformed, batch.totals, odd_lines=batch.odd_lines)}
 
 
 def _land_mapped(
@@ -165,7 +163,7 @@ def _land_mapped(
             summary.files += _land_mapped_file(landing, path, mapping, source, up_to_date)
         for name in {f"{item.source}.{item.entity}" for item in summary.files if item.balance.landed}:
             _analyze(loader, names[name])
-    _apply_retention(settings)
+    _look_after(settings, load_contracts(settings.root))
 
 
 def _land_mapped_file(

@@ -57,7 +57,8 @@ _LEDGER = (
         column_name text not null,
         rule_name text not null,
         message text not null,
-        masked_text text not null
+        masked_text text not null,
+        due_at timestamptz
     )
     """,
     "create index if not exists reject_load on ops.reject (load_id)",
@@ -75,6 +76,25 @@ _LEDGER = (
     """,
     "create index if not exists held_row_load on ops.held_row (load_id)",
     "create index if not exists held_row_entity on ops.held_row (source_name, entity_name)",
+    # Values of a load that speak of rows of other entities which have not landed.
+    """
+    create table if not exists ops.unknown_reference (
+        load_id bigint not null references ops.load deferrable initially deferred,
+        source_name text not null,
+        entity_name text not null,
+        column_name text not null,
+        reference_name text not null,
+        reference_value text not null,
+        row_count bigint not null,
+        seen_at timestamptz not null default clock_timestamp(),
+        resolved_at timestamptz
+    )
+    """,
+    "create index if not exists unknown_reference_load on ops.unknown_reference (load_id)",
+    """
+    create index if not exists unknown_reference_open on ops.unknown_reference (reference_name, reference_value)
+        where resolved_at is null
+    """,
     # The days that the rows of a load are dated: what has to be refreshed after it.
     """
     create table if not exists ops.load_day (

@@ -132,13 +132,15 @@ def remove_held_rows(connection: Connection, contracts: Mapping[str, Contract]) 
     removed = 0
     for contract in contracts.values():
         tests = [
-            sql.SQL("row ->> {} in (select e.id from erased_id as e where e.kind = {})").format(
+            sql.SQL("raw_row ->> {} in (select e.id from erased_id as e where e.kind = {})").format(
                 sql.Literal(name), sql.Literal(kind)
             )
             for name, kind in id_columns(contract).items()
         ]
         tests += [
-            sql.SQL("row ->> {} in (select n.token from erased_number as n)").format(sql.Literal(column.landed_name))
+            sql.SQL("raw_row ->> {} in (select n.token from erased_number as n)").format(
+                sql.Literal(column.landed_name)
+            )
             for column in number_columns(contract)
         ]
         if tests:
