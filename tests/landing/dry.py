@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from tenure.contracts import Contract
 from tenure.landing.batches import LINE
-from tenure.landing.checks import ROW, check, window
+from tenure.landing.checks import ROW, window
 from tenure.landing.delivery import Manifest, period_of
 from tenure.landing.opening import open_delivery
+from tenure.landing.screening import Screen
 from tenure.landing.snapshot import Snapshot
 
 DAY = dt.date(2026, 1, 10)
@@ -24,7 +27,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 class Dry:
     """What a file would land: its good rows, and line, column, rule and message of each mistake in the others."""
 
-    good: list[dict[str, object]] = field(default_factory=list)
+    good: list[dict[str, Any]] = field(default_factory=list)
     rejects: list[tuple[int, str, str, str]] = field(default_factory=list)
     row_count: int = 0
     warnings: list[str] = field(default_factory=list)
@@ -45,15 +48,17 @@ def dry_land(
 ) -> Dry:
     """Read and check the bytes of a file, each line accounted for. Raises FileRefused."""
     manifest = manifest or Manifest()
-    snapshot = Snapshot(Path("nowhere"), len(content), "", "", content)
+    digest: Future[str] = Future()
+    digest.set_result("")
+    snapshot = Snapshot(Path("nowhere"), len(content), digest, "", content)
     rows, warnings = open_delivery(contract, file_format, snapshot, manifest)
-    known = window(contract, period_of(contract, day, manifest), day, zone)
+    screen = Screen(contract, window(contract, period_of(contract, day, manifest), day, zone))
     found = Dry(warnings=warnings)
     for batch in rows.batches:
         missing = [name for name in contract.column_names if name not in batch.rows.columns]
         frame = batch.rows.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in missing)
-        checked = check(contract, frame.with_row_index(ROW), known)
-        found.good += checked.good.select(LINE, *contract.column_names).to_dicts()
+        checked = screen.check(frame.with_row_index(ROW), batch.odd_lines)
+        found.good += checked.good.select(LINE, *contract.column_names).sort(LINE).to_dicts()
         found.rejects += [(bad.line, "", bad.rule, bad.message) for bad in batch.malformed]
         found.rejects += checked.rejects.select("line_number", "column_name", "rule_name", "message").rows()
         found.row_count += batch.row_count

@@ -9,6 +9,7 @@ import csv
 import datetime as dt
 import json
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -163,7 +164,7 @@ def _boolean(text: str) -> bool:
     return text.lower() in ("true", "1")
 
 
-_TYPES = {
+_TYPES: dict[str, Callable[[str], Any]] = {
     "text": str,
     "integer": lambda text: int(_matched(WHOLE, text)),
     "numeric": lambda text: Decimal(_matched(NUMBER, text)),

@@ -190,3 +190,17 @@ def test_rejects__of_one_file_as_csv(two_days: Settings) -> None:
     assert asked("--file", "topup_20260110_1.csv", "--csv").stdout == ""
     unknown = asked("--file", "topup_20300101.csv", "--csv")
     assert unknown.returncode == 1 and unknown.stderr.startswith("tenure: no file of this name")
+
+
+def test_late_rows_and_suspense__are_counted(warehouse: Settings, tmp_path: Path) -> None:
+    late = [topup(number, topped_up_at="2026-01-02T10:00:00+08:00") for number in (70, 71)]
+    deliver(tmp_path, "usage.topup", topups(5))
+    deliver(tmp_path, "usage.topup", [*late, topup(1, amount="77.00"), *topups(3, first=80)], day="20260111")
+    land(warehouse, tmp_path)
+    status = load_status(warehouse)
+    (row,) = status["late"]
+    assert (row["entity_name"], row["first_date"]) == ("usage.topup", dt.date(2026, 1, 2))
+    # With the row that waits: its day has to be refreshed when it is decided on.
+    assert row["row_count"] == 6
+    conflicts = [(held["entity_name"], held["row_count"]) for held in status["suspense"] if held["reason"] == "conflict"]
+    assert conflicts == [("usage.topup", 2)]
