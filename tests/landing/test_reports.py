@@ -202,5 +202,7 @@ def test_late_rows_and_suspense__are_counted(warehouse: Settings, tmp_path: Path
     assert (row["entity_name"], row["first_date"]) == ("usage.topup", dt.date(2026, 1, 2))
     # With the row that waits: its day has to be refreshed when it is decided on.
     assert row["row_count"] == 6
-    conflicts = [(held["entity_name"], held["row_count"]) for held in status["suspense"] if held["reason"] == "conflict"]
+    conflicts = [
+        (held["entity_name"], held["row_count"]) for held in status["suspense"] if held["reason"] == "conflict"
+    ]
     assert conflicts == [("usage.topup", 2)]

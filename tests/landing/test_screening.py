@@ -99,7 +99,7 @@ CELLS = {
     "day": DATES,
     "month": DATES,
 }
-GOOD = {
+GOOD: dict[str, str | None] = {
     "thing_id": "a", "made_at": "2026-01-10T05:39:44+08:00", "kind": "big", "code": "CNY", "count": "7", "wide": "-7",
     "amount": "1.50", "is_new": "true", "day": "2026-01-10", "month": "2026-01-01",
 }  # fmt: skip
