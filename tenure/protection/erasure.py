@@ -16,6 +16,7 @@ import psycopg
 
 from tenure.contracts import Contract, load_contracts
 from tenure.errors import TenureError
+from tenure.failpoints import reach
 from tenure.landing.archive import Archive
 from tenure.landing.schema import raw_identifier
 from tenure.protection.call_list import operating_system_user
@@ -56,7 +57,9 @@ def erase(settings: Settings, customer_id: str, rebuild: Callable[[], None] | No
         known = connection.execute("select erasure_id from ops.erasure where lookup = %s", (lookup,)).fetchone()
         if known is None:
             _erase_from_warehouse(settings, connection, contracts, customer_id, lookup)
+            reach("erase:committed")
         redact_pending(connection, Archive(settings))
+        reach("erase:redacted")
         connection.execute(
             "update ops.erasure set archive_redacted_at = clock_timestamp()"
             " where lookup = %s and archive_redacted_at is null",
@@ -116,6 +119,7 @@ def _erase_from_warehouse(
                 (path, numbers, erasure_id),
             )
         connection.execute("update ops.erasure set counts = %s where erasure_id = %s", (json.dumps(counts), erasure_id))
+        reach("erase:before_commit")
 
 
 def _until_now(connection: Connection, person: Person) -> Person:
