@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from tenure.contract_commands import contract_app
 from tenure.errors import TenureError
 from tenure.protection.commands import register
 from tenure.settings import get_settings
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 db_app = typer.Typer(no_args_is_help=True, help="The embedded database: start, stop, status, url.")
 app.add_typer(db_app, name="db")
+app.add_typer(contract_app, name="contract")
 register(app)
 
 # Piped output is for programs and logs: nothing is folded at 80 columns there.

@@ -5,16 +5,31 @@ One YAML per source stands beside the staging models (`dbt_project/models/stagin
 dbt documents the landed tables from it and landing checks files against it. Per table, `config.meta.contract` holds
 
 - `primary_key`: columns that identify a row; `cadence`: daily or monthly; `delivery`: change or event;
-- `date_column`: the column that dates a row, which may not lie more than `max_days_ahead` (1) days after the file;
+- `on_conflict`: what happens to rows with one key and different contents in the files that hold it. `replace` (the
+  default for change): the row of the latest file stands (business date, sequence, version). `suspend` (the default
+  for event): none of them lands until a correction decides;
+- `references`: `{column: <source>.<entity>.<column>}`, rows of other entities that a row speaks of;
+- `date_column`: the column that dates a row, which may not lie more than `max_days_ahead` (1) days after the file, nor
+  more than `late_days` days before the days that the file covers (none: no limit, the default for change; 400 for
+  event: what is older than that is a wrong year, not a late record);
+- `wrong_day_share` (0.5, daily events only): a file in which a larger share of rows is of other days is of another day;
 - `control_totals`: columns summed on both sides of landing; `tmf`: the nearest TM Forum resource;
 - `reject_threshold` (0.1): a file with a larger share of refused rows is suspended, unless it has at most
   `reject_allowance` (5) of them beside rows that are good; `header_only_allowed` (true): a file may have no rows;
-- `encoding` (utf-8): of the text files of this source.
+- `unknown_columns`: a file with a column that is not in the contract is taken without it (`ignore`, the default, with
+  a warning) or not at all (`refuse`);
+- of text files: `encoding` (utf-8, or gb18030); `trailer`: the pattern of a last line that ends each file, with a
+  group named `rows` for their number and further groups named after the number columns that they sum, such as
+  `TRAILER\\|(?P<rows>[0-9]+)`;
+- of CSV files: `delimiter` (`,`, or any one sign such as `;`, `|` or `"\\t"`), `quote` (`"`, or none: a quote is then a
+  character like any other), `null_values`: texts that stand for no value, such as `\\N` (none but the empty text);
+- `time_zone`: zone of the instants that are written without an offset (none: an offset must be written);
 
 and per column, `config.meta`
 
 - `type`: text, integer, numeric, boolean, date or timestamp; `required`, `required_when: {column: [values]}`;
 - `values`: the only ones allowed; `min`, `max`: bounds of a number; `scale`: decimals of a numeric;
+- `currency`: the column with the ISO 4217 code of an amount, which may not have more decimals than its currency;
 - `max_length`, `pattern` (of the whole text), `first_of_month` (a date must be one);
 - `personal: token`: landed as a token in `<column>_token`, never in clear; `vault`: the same, and the value is kept
   encrypted in the vault; `describes`: landed in clear, and emptied when the customer it describes is erased.
@@ -30,23 +45,29 @@ from typing import Any, Literal, get_args
 
 import yaml
 
+from tenure.contract_problems import contract_problems, reference_problems
 from tenure.errors import TenureError
 
 ColumnType = Literal["text", "integer", "numeric", "boolean", "date", "timestamp"]
 Cadence = Literal["daily", "monthly"]
 Delivery = Literal["change", "event"]
+OnConflict = Literal["replace", "suspend"]
+UnknownColumns = Literal["ignore", "refuse"]
 
 SOURCES_GLOB = "dbt_project/models/staging/*/_*__sources.yml"
 DEFAULT_MAX_LENGTH = 200
 DEFAULT_SCALE = 2
+DEFAULT_EVENT_LATE_DAYS = 400
+DEFAULT_WRONG_DAY_SHARE = 0.5
 
 _CONTRACT_KEYS = {
     "primary_key", "cadence", "delivery", "date_column", "control_totals", "reject_threshold", "reject_allowance",
-    "header_only_allowed", "encoding", "tmf", "max_days_ahead",
+    "header_only_allowed", "encoding", "tmf", "max_days_ahead", "late_days", "wrong_day_share", "on_conflict",
+    "references", "unknown_columns", "delimiter", "quote", "null_values", "trailer", "time_zone",
 }  # fmt: skip
 _COLUMN_KEYS = {
     "type", "required", "required_when", "values", "min", "max", "scale", "max_length", "pattern", "first_of_month",
-    "personal",
+    "personal", "currency",
 }  # fmt: skip
 
 _SQL_TYPES: dict[ColumnType, str] = {
@@ -78,6 +99,7 @@ class Column:
     is_personal: bool = False
     is_vaulted: bool = False
     is_describing: bool = False
+    currency: str | None = None
 
     @property
     def landed_name(self) -> str:
@@ -109,6 +131,16 @@ class Contract:
     max_days_ahead: int = 1
     encoding: str = "utf-8"
     tmf: str = ""
+    late_days: int | None = None
+    wrong_day_share: float | None = None
+    on_conflict: OnConflict = "replace"
+    references: Mapping[str, str] = field(default_factory=dict)
+    unknown_columns: UnknownColumns = "ignore"
+    delimiter: str = ","
+    quote: str | None = '"'
+    null_values: tuple[str, ...] = ()
+    trailer: str | None = None
+    time_zone: str | None = None
 
     @property
     def name(self) -> str:
@@ -157,42 +189,67 @@ def contract_of(root: Path, name: str) -> Contract:
 @lru_cache(maxsize=8)
 def _load(root: Path) -> Mapping[str, Contract]:
     contracts: dict[str, Contract] = {}
-    for path in sorted(root.glob(SOURCES_GLOB)):
-        for contract in _read_file(path):
+    for path in source_files(root):
+        for source, table in delivered_tables(path):
+            try:
+                contract = parse_contract(source, table)
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise TenureError(f"{path.name}: table {table.get('name')!r}: {error}") from None
             contracts[contract.name] = contract
     if not contracts:
         raise TenureError(f"no source contract under {root / 'dbt_project'}", hint="is this a whole checkout?")
+    for name, place, message in reference_problems(contracts):
+        raise TenureError(f"the contract of {name}: {place}: {message}")
     return contracts
 
 
-def _read_file(path: Path) -> Iterator[Contract]:
+def source_files(root: Path) -> list[Path]:
+    """The dbt source YAMLs of the checkout at `root`, those without any contract among them."""
+    return sorted(root.glob(SOURCES_GLOB))
+
+
+def delivered_tables(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Source and `tables` entry of each contract in one YAML, unparsed. Raises TenureError when it is no YAML."""
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise TenureError(f"cannot read the contract {path.name}: {str(error).splitlines()[0]}") from None
     for source in document.get("sources", []):
         for table in source.get("tables", []):
-            if "contract" not in table.get("config", {}).get("meta", {}):
-                continue  # Tables that nobody delivers, such as the ledger.
-            try:
-                yield parse_contract(str(source["name"]), table)
-            except (KeyError, TypeError, ValueError) as error:
-                raise TenureError(f"{path.name}: table {table.get('name')!r}: {error}") from None
+            # Tables that nobody delivers, such as the ledger, have none.
+            if "contract" in table.get("config", {}).get("meta", {}):
+                yield str(source["name"]), table
 
 
 def parse_contract(source: str, table: Mapping[str, Any]) -> Contract:
     """The contract in one `tables` entry of a dbt source YAML. Raises ValueError or KeyError when it is malformed."""
+    contract = read_contract(source, table)
+    for place, message in contract_problems(contract):
+        raise ValueError(f"{place}: {message}")
+    return contract
+
+
+def read_contract(source: str, table: Mapping[str, Any]) -> Contract:
+    """The same, although its fields may not go together. Raises ValueError or KeyError when one cannot be read."""
     meta = table["config"]["meta"]["contract"]
     _refuse_unknown(meta, _CONTRACT_KEYS)
     columns = tuple(parse_column(column) for column in table["columns"])
-    contract = Contract(
+    cadence = _one_of(meta["cadence"], get_args(Cadence), "cadence")
+    delivery = _one_of(meta["delivery"], get_args(Delivery), "delivery")
+    is_event = delivery == "event"
+    is_daily_event = is_event and cadence == "daily"
+    late_days = meta.get("late_days", DEFAULT_EVENT_LATE_DAYS if is_event else "none")
+    if "wrong_day_share" in meta and not is_daily_event:
+        raise ValueError("wrong_day_share: only files of daily events are of one day")
+    quote = str(meta.get("quote", '"'))
+    return Contract(
         source=source,
         entity=str(table["name"]),
         description=" ".join(str(table["description"]).split()),
         columns=columns,
         primary_key=tuple(meta["primary_key"]),
-        cadence=_one_of(meta["cadence"], get_args(Cadence)),
-        delivery=_one_of(meta["delivery"], get_args(Delivery)),
+        cadence=cadence,
+        delivery=delivery,
         date_column=str(meta["date_column"]),
         control_totals=tuple(meta.get("control_totals", ())),
         reject_threshold=float(meta.get("reject_threshold", 0.1)),
@@ -201,19 +258,29 @@ def parse_contract(source: str, table: Mapping[str, Any]) -> Contract:
         max_days_ahead=int(meta.get("max_days_ahead", 1)),
         encoding=str(meta.get("encoding", "utf-8")),
         tmf=str(meta.get("tmf", "")),
+        late_days=None if late_days in (None, "none") else int(late_days),
+        wrong_day_share=float(meta.get("wrong_day_share", DEFAULT_WRONG_DAY_SHARE)) if is_daily_event else None,
+        on_conflict=_one_of(
+            meta.get("on_conflict", "suspend" if is_event else "replace"), get_args(OnConflict), "on_conflict"
+        ),
+        references={str(column): str(target) for column, target in meta.get("references", {}).items()},
+        unknown_columns=_one_of(meta.get("unknown_columns", "ignore"), get_args(UnknownColumns), "unknown_columns"),
+        delimiter=str(meta.get("delimiter", ",")),
+        quote=None if _one_of(quote, ('"', "none"), "quote") == "none" else quote,
+        null_values=tuple(str(value) for value in meta.get("null_values", ())),
+        trailer=meta.get("trailer"),
+        time_zone=meta.get("time_zone"),
     )
-    _check(contract)
-    return contract
 
 
 def parse_column(entry: Mapping[str, Any]) -> Column:
     """The column in one `columns` entry of a dbt source YAML. Raises ValueError or KeyError when it is malformed."""
     meta = entry["config"]["meta"]
     _refuse_unknown(meta, _COLUMN_KEYS)
-    personal = _one_of(meta.get("personal", "no"), ("no", "token", "vault", "describes"))
+    personal = _one_of(meta.get("personal", "no"), ("no", "token", "vault", "describes"), "personal")
     return Column(
         name=str(entry["name"]),
-        type=_one_of(meta["type"], get_args(ColumnType)),
+        type=_one_of(meta["type"], get_args(ColumnType), "type"),
         description=" ".join(str(entry.get("description", "")).split()),
         is_required=bool(meta.get("required", False)),
         required_when={str(key): tuple(map(str, values)) for key, values in meta.get("required_when", {}).items()},
@@ -227,31 +294,8 @@ def parse_column(entry: Mapping[str, Any]) -> Column:
         is_personal=personal in ("token", "vault"),
         is_vaulted=personal == "vault",
         is_describing=personal == "describes",
+        currency=meta.get("currency"),
     )
-
-
-def _check(contract: Contract) -> None:
-    names = contract.column_names
-    if len(set(names)) != len(names):
-        raise ValueError("a column is declared twice")
-    for name in (*contract.primary_key, contract.date_column, *contract.control_totals):
-        if name not in names:
-            raise ValueError(f"{name!r} is not one of its columns")
-    for name in contract.primary_key:
-        if not contract.column(name).is_required:
-            raise ValueError(f"key column {name!r} must be required")
-    for name in contract.control_totals:
-        if contract.column(name).type not in ("integer", "numeric"):
-            raise ValueError(f"control total {name!r} is not a number")
-    if contract.column(contract.date_column).type not in ("date", "timestamp"):
-        raise ValueError(f"date column {contract.date_column!r} is neither date nor timestamp")
-    for column in contract.columns:
-        if column.is_personal and column.type != "text":
-            raise ValueError(f"personal column {column.name!r} must be text")
-        if column.is_describing and (column.is_required or column.required_when):
-            raise ValueError(f"column {column.name!r} describes a person, so it may be emptied and cannot be required")
-        if not column.description:
-            raise ValueError(f"column {column.name!r} has no description")
 
 
 def _refuse_unknown(meta: Mapping[str, Any], known: set[str]) -> None:
@@ -260,7 +304,7 @@ def _refuse_unknown(meta: Mapping[str, Any], known: set[str]) -> None:
         raise ValueError(f"unknown field {', '.join(unknown)}")
 
 
-def _one_of(value: Any, allowed: tuple[str, ...]) -> Any:
+def _one_of(value: Any, allowed: tuple[str, ...], place: str) -> Any:
     if value not in allowed:
-        raise ValueError(f"{value!r} is not one of {', '.join(allowed)}")
+        raise ValueError(f"{place}: {value!r} is not one of {', '.join(allowed)}")
     return value

@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     airflow_port: Port | None = None
     superset_port: Port | None = None
     dbt_threads: int = Field(default=2, ge=1, le=64)
+    landing_workers: int = Field(default_factory=lambda: min(4, os.cpu_count() or 1), ge=1, le=64)
     demo_subscriptions: int = Field(default=2500, ge=50)
     demo_months: int = Field(default=15, ge=12)
     demo_days: int = Field(default=10, ge=1, le=27)
@@ -82,6 +83,11 @@ class Settings(BaseSettings):
     def archive_dir(self) -> Path:
         """Encrypted copies of every delivered file."""
         return self.home / "archive"
+
+    @property
+    def spool_dir(self) -> Path:
+        """What landing puts aside while it works; nothing stays there."""
+        return self.home / "spool"
 
     @property
     def models_dir(self) -> Path:

@@ -92,7 +92,7 @@ def _doubled(block: bytes) -> bytes:
 
 
 def _as_text(macs: Bytes) -> pl.Series:
-    digits = hexlify(macs)
+    digits = hexlify(macs.tobytes())
     offsets = np.arange(0, (len(macs) + 1) * 2 * _BLOCK, 2 * _BLOCK, dtype=np.int64)
     array = pa.Array.from_buffers(
         pa.large_string(), len(macs), [None, pa.py_buffer(offsets.tobytes()), pa.py_buffer(digits)]

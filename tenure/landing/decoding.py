@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 from tenure.landing.results import FileRefused
 
 BLOCK_BYTES = 8 << 20
 MAX_LINE_BYTES = 1 << 20
-# A gzip file may inflate this much and no more: ratio beyond the first 64 MiB, and in total.
+Compression = Literal["", "gz", "zst"]
+# A compressed file may inflate this much and no more: ratio beyond the first 64 MiB, and in total.
 MAX_INFLATION = 250
 FREE_INFLATED_BYTES = 64 << 20
 MAX_INFLATED_BYTES = 64 << 30
@@ -22,6 +28,7 @@ MAX_INFLATED_BYTES = 64 << 30
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _MAGIC = {
     b"\x1f\x8b": "gzip data",
+    b"\x28\xb5\x2f\xfd": "zstd data",
     b"PK\x03\x04": "a zip or Excel file",
     b"PAR1": "a Parquet file",
     b"\x89PNG": "a picture",
@@ -31,6 +38,13 @@ _MAGIC = {
     b"BZh": "bzip2 data",
     b"\xfd7zXZ": "xz data",
 }
+_ORDINARY = bytes(byte for byte in range(256) if (byte >= 0x20 and byte != 0x7F) or byte in (0x0A, 0x0D))
+_ODD = re.compile(
+    rb"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]"
+    # In UTF-8: U+0080 to U+009F, U+200B, U+202A to U+202E, U+2060, U+2066 to U+2069, U+FEFF and U+FFFD.
+    rb"|\xc2[\x80-\x9f]|\xe2\x80[\x8b\xaa-\xae]|\xe2\x81[\xa0\xa6-\xa9]|\xef\xbb\xbf|\xef\xbf\xbd"
+)
+
 # In all of these a byte 0x0A is always a line end, so blocks can be cut before they are decoded.
 _ENCODINGS = {"utf-8": "utf-8", "utf8": "utf-8", "gb18030": "gb18030", "gbk": "gb18030", "gb2312": "gb18030"}
 
@@ -47,6 +61,15 @@ class Block:
         """Physical lines in it."""
         return self.text.count(b"\n")
 
+    def odd_lines(self, delimiter: str = ",") -> npt.NDArray[np.int64]:
+        """Numbers of the lines that hold a character which no text may hold (`checks.CONTROL_PATTERN`)."""
+        text = self.text if delimiter >= " " else self.text.replace(delimiter.encode(), b",")
+        if not text.translate(None, _ORDINARY) and (text.isascii() or not _ODD.search(text)):
+            return np.empty(0, dtype=np.int64)
+        found = [match.start() for match in _ODD.finditer(text)]
+        ends = np.flatnonzero(np.frombuffer(self.text, dtype=np.uint8) == 0x0A)
+        return self.first_line + np.unique(np.searchsorted(ends, np.array(found, dtype=np.int64)))
+
 
 def known_encoding(name: str) -> str:
     """The Python name of an encoding that text files may have. Raises FileRefused for another one."""
@@ -56,8 +79,18 @@ def known_encoding(name: str) -> str:
     return encoding
 
 
+def compression_of(file_format: str) -> Compression:
+    """The compression that the end of a name or format tells: `csv.gz` is gz."""
+    return "gz" if file_format.endswith(".gz") else "zst" if file_format.endswith(".zst") else ""
+
+
 def text_blocks(
-    path: Path, content: bytes | None, is_gzip: bool, encoding: str, is_last_line_end_needed: bool = True
+    path: Path,
+    content: bytes | None,
+    compression: Compression,
+    encoding: str,
+    is_last_line_end_needed: bool = True,
+    delimiter: str = ",",
 ) -> Iterator[Block]:
     """Blocks of the file (of `content`, when it was read already), about 8 MiB each.
 
@@ -70,7 +103,8 @@ def text_blocks(
         line = 1
         is_utf8_looking = False
         has_wide_text = False
-        for raw in _whole_lines(_inflated(stream) if is_gzip else _plain(stream), is_last_line_end_needed):
+        chunks = _inflated(stream, compression) if compression else _plain(stream)
+        for raw in _whole_lines(chunks, is_last_line_end_needed, delimiter):
             text = _decoded(raw, encoding, line)
             if encoding != "utf-8" and not raw.isascii():
                 has_wide_text = True
@@ -89,32 +123,42 @@ def _plain(stream: IO[bytes]) -> Iterator[bytes]:
         yield chunk
 
 
-def _inflated(stream: IO[bytes]) -> Iterator[bytes]:
+def _inflated(stream: IO[bytes], compression: Compression) -> Iterator[bytes]:
     compressed = stream.seek(0, io.SEEK_END)
     stream.seek(0)
     if compressed == 0:
         return
+    name = "zstd" if compression == "zst" else "gzip"
     total = 0
     try:
-        with gzip.GzipFile(fileobj=stream) as unpacked:
+        with _unpacked(stream, compression) as unpacked:
             while chunk := unpacked.read(BLOCK_BYTES):
                 total += len(chunk)
                 if total > MAX_INFLATED_BYTES or (total > FREE_INFLATED_BYTES and total > compressed * MAX_INFLATION):
                     raise FileRefused(f"it inflates to more than {total >> 20} MiB from {compressed} bytes")
                 yield chunk
     except EOFError:
-        raise FileRefused("its gzip data is truncated") from None
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise FileRefused(f"its gzip data is damaged: {error}") from None
+        raise FileRefused(f"its {name} data is truncated") from None
+    except (gzip.BadGzipFile, zlib.error, pa.ArrowException, OSError) as error:
+        if "Truncated" in str(error):
+            raise FileRefused(f"its {name} data is truncated") from None
+        raise FileRefused(f"its {name} data is damaged") from None
 
 
-def _whole_lines(chunks: Iterator[bytes], is_last_line_end_needed: bool) -> Iterator[bytes]:
+def _unpacked(stream: IO[bytes], compression: Compression) -> IO[bytes]:
+    if compression == "gz":
+        return gzip.GzipFile(fileobj=stream)  # type: ignore[return-value]
+    # The class is made for reading in steps; a frame without a checksum is as good as its last block.
+    return pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), "zstd")
+
+
+def _whole_lines(chunks: Iterator[bytes], is_last_line_end_needed: bool, delimiter: str) -> Iterator[bytes]:
     rest = b""
     is_first = True
     has_old_mac_line_ends = False
     for chunk in chunks:
         if is_first:
-            _refuse_binary(chunk)
+            _refuse_binary(chunk, delimiter)
             has_old_mac_line_ends = b"\r" in chunk and b"\n" not in chunk
             is_first = False
         if has_old_mac_line_ends:
@@ -122,10 +166,9 @@ def _whole_lines(chunks: Iterator[bytes], is_last_line_end_needed: bool) -> Iter
                 raise FileRefused("its line ends are mixed")
             chunk = chunk.replace(b"\r", b"\n")
         chunk = rest + chunk
+        _refuse_long_line(chunk)
         cut = chunk.rfind(b"\n") + 1
         rest = chunk[cut:]
-        if len(rest) > MAX_LINE_BYTES:
-            raise FileRefused(f"it has a line of more than {MAX_LINE_BYTES >> 20} MiB")
         if cut:
             yield chunk[:cut]
     if rest:
@@ -134,7 +177,16 @@ def _whole_lines(chunks: Iterator[bytes], is_last_line_end_needed: bool) -> Iter
         yield rest + b"\n"
 
 
-def _refuse_binary(start: bytes) -> None:
+def _refuse_long_line(chunk: bytes) -> None:
+    start = 0
+    while len(chunk) - start > MAX_LINE_BYTES:
+        end = chunk.rfind(b"\n", start, start + MAX_LINE_BYTES + 1)
+        if end < 0:
+            raise FileRefused(f"it has a line of more than {MAX_LINE_BYTES >> 20} MiB")
+        start = end + 1
+
+
+def _refuse_binary(start: bytes, delimiter: str) -> None:
     for magic, what in _MAGIC.items():
         if start.startswith(magic):
             raise FileRefused(f"it is {what}, not text")
@@ -142,7 +194,8 @@ def _refuse_binary(start: bytes) -> None:
         if start.startswith(mark):
             raise FileRefused(f"it is {what}: deliver UTF-8 or GB18030")
     first_line = start[: start.find(b"\n") + 1 or 4096]
-    if any(byte < 0x20 and byte not in (0x09, 0x0A, 0x0D) for byte in first_line[:4096]):
+    expected = b"\t\r\n" + delimiter.encode()
+    if any(byte < 0x20 and byte not in expected for byte in first_line[:4096]):
         raise FileRefused("it is binary, not text")
 
 
@@ -154,6 +207,8 @@ def _decoded(raw: bytes, encoding: str, first_line: int) -> bytes:
         lone = raw.replace(b"\r\n", b"\n\n").find(b"\r")
         line = first_line + raw[:lone].count(b"\n")
         raise FileRefused(f"line {line}: its line ends are mixed")
+    if raw.isascii():
+        return raw
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError as error:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pc
+from polars.exceptions import PolarsError
 
 from tenure.landing.batches import LINE, Batch, Malformed, Rows, exact_sum
 from tenure.landing.decoding import MAX_LINE_BYTES, Block
@@ -18,27 +20,42 @@ from tenure.landing.results import FileRefused
 MAX_COLUMNS = 2000
 
 
-def read_csv(blocks: Iterator[Block], delimiter: str, wanted: Sequence[str], sums: Sequence[str]) -> Rows:
+@dataclass(frozen=True)
+class Dialect:
+    """How a CSV file is written; `quote` is None where a quote is a character like any other."""
+
+    delimiter: str = ","
+    quote: str | None = '"'
+    null_values: tuple[str, ...] = ()
+
+    def count_quotes(self, text: str) -> int:
+        """Quotes in a text that mean something."""
+        return text.count(self.quote) if self.quote else 0
+
+
+def read_csv(blocks: Iterator[Block], dialect: Dialect, wanted: Sequence[str], sums: Sequence[str]) -> Rows:
     """The rows of a CSV file. `wanted` columns are kept, others are ignored; `sums` are the control totals.
 
     Raises FileRefused, here or while the batches are taken, when the header or the quoting cannot be trusted.
     """
-    first = next(blocks)
+    first = next(blocks, None)
+    if first is None:
+        raise FileRefused("it has no header")
     end = first.text.index(b"\n") + 1
-    columns = _header(first.text[:end], delimiter)
+    columns = _header(first.text[:end], dialect)
     body = Block(first.text[end:], first.first_line + 1)
-    return Rows(columns, _batches(body, blocks, columns, delimiter, wanted, sums))
+    return Rows(columns, _batches(body, blocks, columns, dialect, wanted, sums))
 
 
-def _header(line: bytes, delimiter: str) -> list[str]:
+def _header(line: bytes, dialect: Dialect) -> list[str]:
     text = line.decode("utf-8").strip("\r\n")
-    if text.count(delimiter) >= MAX_COLUMNS:
+    if text.count(dialect.delimiter) >= MAX_COLUMNS:
         raise FileRefused(f"its header has more than {MAX_COLUMNS} columns")
-    if text.count('"') % 2:
+    if dialect.count_quotes(text) % 2:
         raise FileRefused("line 1: a quote is never closed")
     if not text.strip():
         raise FileRefused("its first line is blank: a header is expected")
-    table = _parse(line, [f"c{i}" for i in range(_field_count(text, delimiter))], delimiter, None, [], threads=False)
+    table = _parse(line, [f"c{i}" for i in range(_field_count(text, dialect))], dialect, None, [], threads=False)
     names = ["" if value is None else str(value) for column in table.columns for value in column.to_pylist()]
     seen: set[str] = set()
     for name in names:
@@ -49,35 +66,39 @@ def _header(line: bytes, delimiter: str) -> list[str]:
     return names
 
 
-def _field_count(text: str, delimiter: str) -> int:
+def _field_count(text: str, dialect: Dialect) -> int:
     inside = False
     count = 1
     for character in text:
-        if character == '"':
+        if character == dialect.quote:
             inside = not inside
-        elif character == delimiter and not inside:
+        elif character == dialect.delimiter and not inside:
             count += 1
     return count
 
 
 def _batches(
-    body: Block, rest: Iterator[Block], columns: list[str], delimiter: str, wanted: Sequence[str], sums: Sequence[str]
+    body: Block, rest: Iterator[Block], columns: list[str], dialect: Dialect, wanted: Sequence[str], sums: Sequence[str]
 ) -> Iterator[Batch]:
     kept = [name for name in columns if name in set(wanted)]
     if body.text:
-        yield _batch(body, columns, delimiter, kept, sums)
+        yield _batch(body, columns, dialect, kept, sums)
     for block in rest:
-        yield _batch(block, columns, delimiter, kept, sums)
+        yield _batch(block, columns, dialect, kept, sums)
 
 
-def _batch(block: Block, columns: list[str], delimiter: str, kept: list[str], sums: Sequence[str]) -> Batch:
+def _batch(block: Block, columns: list[str], dialect: Dialect, kept: list[str], sums: Sequence[str]) -> Batch:
     physical = block.line_count
+    regular = _regular_rows(block, columns, dialect, kept, physical)
+    if regular is not None:
+        lines = pl.int_range(block.first_line, block.first_line + physical, dtype=pl.Int64, eager=True)
+        return Batch(regular.with_columns(lines.alias(LINE)), physical, odd_lines=block.odd_lines(dialect.delimiter))
     invalid: list[pc.InvalidRow] = []
-    table = _parse(block.text, columns, delimiter, kept, invalid, threads=True)
+    table = _parse(block.text, columns, dialect, kept, invalid, threads=True)
     if any(row.number is None for row in invalid):
         # Line numbers are only known when one thread parses; broken lines are rare, so parse again.
         invalid = []
-        table = _parse(block.text, columns, delimiter, kept, invalid, threads=False)
+        table = _parse(block.text, columns, dialect, kept, invalid, threads=False)
     if table.num_rows + len(invalid) != physical:
         raise FileRefused(
             f"line {_stray_quote(block)}: a quoted field runs over the line end (a stray quote?); "
@@ -93,17 +114,63 @@ def _batch(block: Block, columns: list[str], delimiter: str, kept: list[str], su
         )
         for row in invalid
     ]
-    frame = pl.DataFrame(pl.from_arrow(table))
     broken = {item.line for item in malformed}
     lines = pl.Series(LINE, range(block.first_line, block.first_line + physical), dtype=pl.Int64)
     if broken:
         lines = lines.filter(~lines.is_in(list(broken)))
-    totals = _independent_totals(block, columns, delimiter, sums, broken)
-    return Batch(frame.with_columns(lines), physical, malformed, totals)
+    frame = pl.DataFrame(pl.from_arrow(table)).with_columns(lines)
+    # The parser makes a row of nothing out of a blank line.
+    blank = _blank_lines(block) if len(columns) > 1 else []
+    if blank:
+        malformed += [Malformed(line, "blank_line", "the line is blank: leave it out", "") for line in blank]
+        broken |= set(blank)
+        frame = frame.filter(~pl.col(LINE).is_in(blank))
+    totals = _independent_totals(block, columns, dialect, sums, broken)
+    return Batch(frame, physical, malformed, totals, block.odd_lines(dialect.delimiter))
+
+
+def _regular_rows(
+    block: Block, columns: list[str], dialect: Dialect, kept: list[str], physical: int
+) -> pl.DataFrame | None:
+    """The rows of a block without quotes in which every line has its delimiters, else none.
+
+    Nothing is to be interpreted there: that no line has too many delimiters (the parser refuses that) and that they
+    are as many in all as there should be proves that each line was split right, so no second parser is asked.
+    """
+    text = block.text
+    delimiters = physical * (len(columns) - 1)
+    is_quoted = dialect.quote is not None and dialect.quote.encode() in text
+    if is_quoted or len(columns) < 2 or text.count(dialect.delimiter.encode()) != delimiters:
+        return None
+    if b"\r" in text:
+        text = text.replace(b"\r\n", b"\n")
+    places = [position for position, name in enumerate(columns) if name in kept]
+    try:
+        frame = pl.read_csv(
+            text, has_header=False, separator=dialect.delimiter, quote_char=None, infer_schema=False, columns=places,
+            null_values=list(dialect.null_values) or None,
+        )  # fmt: skip
+    except PolarsError:
+        return None
+    frame.columns = [columns[place] for place in places]
+    return frame if frame.height == physical else None
+
+
+def _blank_lines(block: Block) -> list[int]:
+    text = block.text
+    if not (b"\n\n" in text or b"\n\r\n" in text or text.startswith((b"\n", b"\r\n"))):
+        return []
+    lines = text.split(b"\n")[:-1]
+    return [block.first_line + offset for offset, line in enumerate(lines) if line in (b"", b"\r")]
 
 
 def _parse(
-    text: bytes, columns: list[str], delimiter: str, kept: list[str] | None, invalid: list[pc.InvalidRow], threads: bool
+    text: bytes,
+    columns: list[str],
+    dialect: Dialect,
+    kept: list[str] | None,
+    invalid: list[pc.InvalidRow],
+    threads: bool,
 ) -> pa.Table:
     def keep_aside(row: pc.InvalidRow) -> str:
         invalid.append(row)
@@ -114,13 +181,17 @@ def _parse(
             io.BytesIO(text),
             read_options=pc.ReadOptions(column_names=columns, use_threads=threads, block_size=4 * MAX_LINE_BYTES),
             parse_options=pc.ParseOptions(
-                delimiter=delimiter, invalid_row_handler=keep_aside, ignore_empty_lines=False
+                delimiter=dialect.delimiter,
+                quote_char=dialect.quote or False,
+                double_quote=dialect.quote is not None,
+                invalid_row_handler=keep_aside,
+                ignore_empty_lines=False,
             ),
             convert_options=pc.ConvertOptions(
                 column_types={name: pa.string() for name in columns},
                 include_columns=kept,
                 strings_can_be_null=True,
-                null_values=[""],
+                null_values=["", *dialect.null_values],
             ),
         )
     except pa.ArrowInvalid as error:
@@ -135,7 +206,7 @@ def _stray_quote(block: Block) -> int:
 
 
 def _independent_totals(
-    block: Block, columns: list[str], delimiter: str, sums: Sequence[str], broken: set[int]
+    block: Block, columns: list[str], dialect: Dialect, sums: Sequence[str], broken: set[int]
 ) -> dict[str, Decimal]:
     present = [name for name in sums if name in columns]
     if not present:
@@ -147,12 +218,12 @@ def _independent_totals(
     if not text:
         return {name: Decimal(0) for name in present}
     # Other parsers than the one whose rows land: what one of them loses or invents, the other does not.
-    if b'"' in text:
-        return _totals_by_row(text, columns, delimiter, present)
+    if dialect.quote and dialect.quote.encode() in text:
+        return _totals_by_row(text, columns, dialect, present)
     frame = pl.read_csv(
         text,
         has_header=False,
-        separator=delimiter,
+        separator=dialect.delimiter,
         infer_schema=False,
         quote_char=None,
         columns=[columns.index(name) for name in present],
@@ -163,10 +234,10 @@ def _independent_totals(
     return {name: exact_sum(frame.to_series(position)) for position, name in enumerate(in_file_order)}
 
 
-def _totals_by_row(text: bytes, columns: list[str], delimiter: str, present: Sequence[str]) -> dict[str, Decimal]:
+def _totals_by_row(text: bytes, columns: list[str], dialect: Dialect, present: Sequence[str]) -> dict[str, Decimal]:
     places = [columns.index(name) for name in present]
     try:
-        reader = csv.reader(io.StringIO(text.decode("utf-8"), newline=""), delimiter=delimiter)
+        reader = csv.reader(io.StringIO(text.decode("utf-8"), newline=""), delimiter=dialect.delimiter)
         cells = [[row[place] if place < len(row) else None for place in places] for row in reader]
     except csv.Error as error:
         raise FileRefused(f"it cannot be read as CSV: {error}") from None

@@ -16,6 +16,7 @@ from tenure.contracts import Contract
 from tenure.errors import TenureError
 from tenure.landing.masking import safe_name
 from tenure.landing.results import FileRefused
+from tenure.landing.trailer import trailer_totals
 
 MANIFEST_SUFFIX = ".manifest.json"
 # Names that transfer programs give to files they are still writing.
@@ -24,7 +25,7 @@ MAX_MANIFEST_BYTES = 1_000_000
 
 FILE_NAME = re.compile(
     r"(?P<entity>[a-z][a-z_]*)_(?P<day>\d{8})(?:_(?P<sequence>\d{1,6}))?"
-    r"\.(?P<format>csv|csv\.gz|parquet|jsonl|jsonl\.gz)"
+    r"\.(?P<format>csv|csv\.gz|csv\.zst|parquet|jsonl|jsonl\.gz|jsonl\.zst)"
 )
 
 
@@ -122,7 +123,7 @@ def _delivery(path: Path, contract: Contract, must_exist: bool = True) -> Delive
     if not match or match["entity"] != contract.entity:
         return Delivery(
             path, contract.source, contract.entity,
-            refusal=f"its name is not {contract.entity}_<YYYYMMDD>[_<seq>].csv, .csv.gz, .parquet, .jsonl or .jsonl.gz",
+            refusal=f"its name is not {contract.entity}_<YYYYMMDD>[_<seq>].csv, .jsonl (also .gz, .zst) or .parquet",
         )  # fmt: skip
     try:
         day = dt.datetime.strptime(match["day"], "%Y%m%d").date()
@@ -190,8 +191,11 @@ def period_of(contract: Contract, business_date: dt.date, manifest: Manifest) ->
 
 
 def summed_columns(contract: Contract, manifest: Manifest) -> list[str]:
-    """The control totals of a contract, and further number columns of the manifest. Raises FileRefused."""
-    names = list(contract.control_totals)
+    """The control totals of a contract, and further number columns of its trailer and of the manifest.
+
+    Raises FileRefused.
+    """
+    names = list(dict.fromkeys([*contract.control_totals, *trailer_totals(contract.trailer)]))
     for name in manifest.control_totals:
         if name not in contract.column_names or contract.column(name).type not in ("integer", "numeric"):
             raise FileRefused("its manifest has a control total for something that is no number column of the contract")

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from tenure.contracts import Contract
-from tenure.landing.batches import Malformed, exact_sum, unreadable_count
-from tenure.landing.checks import REJECT_SCHEMA, ROW, check, reject_rows
-from tenure.landing.copying import RawTable, Repeats, repeats_within, with_technical
+from tenure.failpoints import reach
+from tenure.landing.batches import LINE, Malformed, exact_sum, unreadable_count
+from tenure.landing.checks import REJECT_SCHEMA, ROW
+from tenure.landing.claims import Claims, Move
+from tenure.landing.keys import Hashes, LoadKeys
 from tenure.landing.loader import Loader
 from tenure.landing.masking import mask
 from tenure.landing.results import Balance, ControlTotal, FileRefused, plain
+from tenure.landing.schema import raw_columns, raw_identifier
+from tenure.landing.screening import Screen
 from tenure.landing.tokens import Tokeniser
 from tenure.protection.identity_writer import IdentityWriter
 
-CONFLICT_MESSAGE = "another row with this key and other content is there: send a correction of that row's file"
 MAX_REJECTS_OF_REFUSED_FILE = 1000
 
 
@@ -35,35 +43,40 @@ class EntityRows:
     malformed: Sequence[Malformed] = ()
     totals: Mapping[str, Decimal] | None = None
     rejects: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=REJECT_SCHEMA))
+    odd_lines: npt.NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A batch ready to land: checked, without repeats of its own, tokens instead of personal values."""
+    """A batch ready to land: checked, tokens instead of personal values, and counted.
 
-    raw: pl.DataFrame
+    `refused` are the raw rows that are refused; `days` the number of good rows by the local date of their date column;
+    `identities` what the vault is to keep; `erased_lines` those that concern somebody erased.
+    """
+
+    source: EntityRows
     good: pl.DataFrame
+    refused: pl.DataFrame
+    rejects: pl.DataFrame
+    days: Mapping[dt.date, int]
     identities: pl.DataFrame
     erased_lines: frozenset[int]
-    rejects: list[pl.DataFrame]
-    rejected_rows: pl.Series
-    duplicate_rows: pl.Series
-    source: EntityRows
 
 
-def prepare(contract: Contract, source: EntityRows, last_instant: dt.datetime, tokeniser: Tokeniser) -> Prepared:
+def prepare(contract: Contract, source: EntityRows, screen: Screen, tokeniser: Tokeniser, zone: ZoneInfo) -> Prepared:
     """Everything about a batch that needs no database; safe to run beside the landing of the batch before."""
     raw = source.rows.drop(ROW, strict=False).with_row_index(ROW)
-    checked = check(contract, raw, last_instant)
-    repeats = repeats_within(contract, checked.good)
-    rejects = [source.rejects, _malformed_rejects(source.malformed), checked.rejects, _conflicts(raw, repeats)]
-    rejected = pl.concat([checked.rejects[ROW], repeats.conflicts.cast(pl.Int64)]).unique()
-    good = checked.good
-    if repeats.duplicates.len() or repeats.conflicts.len():
-        good = good.filter(~pl.col(ROW).is_in([*repeats.duplicates, *repeats.conflicts]))
-    tokenised = tokeniser.tokenise(contract, good)
-    erased = tokenised.erased_lines | tokeniser.tombstones.traces(raw, good, source.malformed)
-    return Prepared(raw, tokenised.rows, tokenised.identities, erased, rejects, rejected, repeats.duplicates, source)
+    checked = screen.check(raw, source.odd_lines)
+    rejects = pl.concat([source.rejects, _malformed_rejects(source.malformed), checked.rejects])
+    refused = (
+        raw.filter(pl.col(ROW).is_in(checked.rejects[ROW].unique().to_list()))
+        if checked.rejects.height
+        else raw.head(0)
+    )
+    tokenised = tokeniser.tokenise(contract, checked.good)
+    erased = tokenised.erased_lines | tokeniser.tombstones.traces(raw, checked.good, source.malformed)
+    days = _days(contract, checked.good, zone)
+    return Prepared(source, tokenised.rows, refused, rejects, days, tokenised.identities, erased)
 
 
 def _malformed_rejects(malformed: Sequence[Malformed]) -> pl.DataFrame:
@@ -74,67 +87,86 @@ def _malformed_rejects(malformed: Sequence[Malformed]) -> pl.DataFrame:
     )
 
 
-def _conflicts(raw: pl.DataFrame, repeats: Repeats) -> pl.DataFrame:
-    if not repeats.conflicts.len():
-        return pl.DataFrame(schema=REJECT_SCHEMA)
-    rows = raw.filter(pl.col(ROW).is_in(repeats.conflicts.to_list()))
-    return reject_rows(rows, "", "key_conflict", CONFLICT_MESSAGE)
+def _days(contract: Contract, good: pl.DataFrame, zone: ZoneInfo) -> dict[dt.date, int]:
+    dates = good[contract.date_column]
+    if contract.column(contract.date_column).type == "timestamp":
+        # Hours are few, so the calendar of the zone is asked for a few values only.
+        hours = dates.dt.truncate("15m").value_counts()
+        counted: Counter[dt.date] = Counter()
+        for instant, count in hours.drop_nulls().iter_rows():
+            counted[instant.astimezone(zone).date()] += count
+        return dict(counted)
+    return dict(dates.value_counts().drop_nulls().iter_rows())
 
 
 class EntityLoad:
     """The load of one entity from one file, inside one transaction."""
 
-    def __init__(
-        self,
-        loader: Loader,
-        contract: Contract,
-        load_id: int,
-        file_name: str,
-        business_date: dt.date,
-        started_at: dt.datetime,
-        sums: Sequence[str],
-    ) -> None:
+    def __init__(self, loader: Loader, contract: Contract, load_id: int, sums: Sequence[str], spool: Path) -> None:
         self.contract = contract
         self.load_id = load_id
         self.balance = Balance(totals={name: ControlTotal() for name in sums})
-        self.rejects: list[pl.DataFrame] = []
         self.is_complete = False
-        self._unreadable = dict.fromkeys(sums, 0)
-        self._table = RawTable(loader, contract, load_id)
+        self.shown_rejects = pl.DataFrame(schema=REJECT_SCHEMA)
+        self.days: Counter[dt.date] = Counter()
         self.identities = IdentityWriter(loader, load_id)
         self.erased_lines: set[int] = set()
-        self._stamp = (load_id, business_date, file_name, started_at)
+        self._loader = loader
+        self._unreadable = dict.fromkeys(sums, 0)
+        self._keys = LoadKeys(contract, spool)
+        self._claims = Claims(loader, contract, sums)
+        self._freed: Hashes = np.empty(0, dtype=np.uint64)
+
+    def close(self) -> None:
+        """Free what the load took outside the database."""
+        self._keys.close()
 
     def replace(self, load_id: int) -> None:
         """Take out the rows of the load that this one corrects."""
-        self._table.remove(load_id)
+        self._freed = self._claims.held_beside(load_id)
+        self._claims.store.remove(load_id)
+        table = raw_identifier(self.contract).as_string()
+        self._loader.execute(f"delete from {table} where _load_id = {load_id:d}")  # noqa: S608 (quoted name, integer)
+        self._loader.execute("delete from ops.held_row where load_id = $1::bigint", load_id)
 
     def add(self, batch: Prepared) -> None:
-        """Land a prepared batch and count it."""
+        """Land the good rows of a prepared batch and count them all."""
+        good = batch.good
         self.identities.stage(batch.identities)
         self.erased_lines |= batch.erased_lines
-        repeats = self._table.append(with_technical(batch.good, *self._stamp))
-        rejected, duplicate = batch.rejected_rows, batch.duplicate_rows
-        landed = batch.good
-        if repeats.duplicates.len() or repeats.conflicts.len():
-            landed = landed.filter(~pl.col(ROW).is_in([*repeats.duplicates, *repeats.conflicts]))
-            rejected = pl.concat([rejected, repeats.conflicts])
-            duplicate = pl.concat([duplicate, repeats.duplicates])
-        self.rejects += [frame for frame in (*batch.rejects, _conflicts(batch.raw, repeats)) if not frame.is_empty()]
+        landed = good.with_columns(pl.lit(self.load_id, dtype=pl.Int64).alias("_load_id"), pl.col(LINE).cast(pl.Int64))
+        reach("before_copy")
+        if landed.height:
+            columns = landed.select(*raw_columns(self.contract))
+            self._loader.copy(f"raw_{self.contract.source}", self.contract.entity, columns)
+        reach("after_copy")
+        self._keys.add(good)
+        self.days.update(batch.days)
+        self._count(batch, good)
+
+    def _count(self, batch: Prepared, good: pl.DataFrame) -> None:
         balance, source = self.balance, batch.source
         refused_before = source.rejects[ROW].n_unique() + len(source.malformed)
         balance.rows += source.row_count
-        balance.landed += landed.height
-        balance.rejected += rejected.len() + refused_before
-        balance.duplicate += duplicate.len()
+        balance.landed += good.height
+        balance.rejected += batch.refused.height + refused_before
         for name, total in balance.totals.items():
-            refused = _at(batch.raw, rejected, name)
+            landed, refused = exact_sum(good[name]), exact_sum(batch.refused[name])
             counted = source.totals.get(name) if source.totals else None
-            total.file += exact_sum(batch.raw[name]) if counted is None else counted
-            total.landed += exact_sum(landed[name])
-            total.rejected += exact_sum(refused)
-            total.duplicate += exact_sum(_at(batch.raw, duplicate, name))
-            self._unreadable[name] += unreadable_count(refused) + refused_before
+            total.file += landed + refused if counted is None else counted
+            total.landed += landed
+            total.rejected += refused
+            self._unreadable[name] += unreadable_count(batch.refused[name]) + refused_before
+
+    def settle(self) -> list[Move]:
+        """Settle which rows stand for keys that several have. Returns the moves in other loads; its own are counted."""
+        others = []
+        for move in self._claims.settle(self.load_id, self._keys, self._freed):
+            if move.load_id == self.load_id:
+                self.balance.move(move.before, move.after, move.count, move.totals)
+            else:
+                others.append(move)
+        return others
 
     def compare(self, rows: int | None, totals: Mapping[str, Decimal]) -> None:
         """Compare with the manifest's count and totals, and draw the balance.
@@ -155,10 +187,6 @@ class EntityLoad:
             total.rejected += difference
         balance.check()
 
-    def first_rejects(self, count: int) -> pl.DataFrame:
-        """The refused rows that come first in the file."""
-        return pl.concat(self.rejects).sort("line_number", maintain_order=True).head(count)
-
     def check_reject_share(self) -> None:
         """Raises FileRefused when too many rows were refused for the rest to be trusted."""
         balance, contract = self.balance, self.contract
@@ -166,13 +194,18 @@ class EntityLoad:
             return
         if balance.rejected <= contract.reject_allowance and balance.landed + balance.duplicate > 0:
             return
-        first = self.first_rejects(1).row(0, named=True)
+        self.shown_rejects = self._first_rejects()
+        first = self.shown_rejects.row(0, named=True)
         where = f", column {first['column_name']}" if first["column_name"] else ""
         raise FileRefused(
             f"{balance.rejected} of {balance.rows} rows are refused, more than {contract.reject_threshold:.0%}; "
             f"the first: line {first['line_number']}{where}: {first['message']}"
         )
 
-
-def _at(raw: pl.DataFrame, positions: pl.Series, name: str) -> pl.Series:
-    return raw[name].gather(positions.to_list()) if positions.len() else raw[name].head(0)
+    def _first_rejects(self) -> pl.DataFrame:
+        found = self._loader.rows(
+            "select 0::bigint, line_number, column_name, rule_name, message, masked_text from ops.reject"
+            " where load_id = $1::bigint order by line_number, column_name limit $2::bigint",
+            self.load_id, MAX_REJECTS_OF_REFUSED_FILE,
+        )  # fmt: skip
+        return pl.DataFrame(found, schema=REJECT_SCHEMA, orient="row")

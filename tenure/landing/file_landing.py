@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,14 +12,16 @@ from typing import TypeVar
 
 from tenure.contracts import Contract
 from tenure.errors import TenureError
+from tenure.failpoints import reach
 from tenure.landing.archive import Archive
 from tenure.landing.batches import Batch, Rows
-from tenure.landing.checks import end_of_day
+from tenure.landing.checks import window
 from tenure.landing.delivery import Manifest, summed_columns
-from tenure.landing.entity_load import MAX_REJECTS_OF_REFUSED_FILE, EntityLoad, EntityRows, Prepared, prepare
+from tenure.landing.entity_load import EntityLoad, EntityRows, Prepared, prepare
 from tenure.landing.ledger import Entry, Ledger, Load
 from tenure.landing.loader import Loader
 from tenure.landing.results import Balance, FileRefused, FileResult, Status
+from tenure.landing.screening import Screen
 from tenure.landing.snapshot import Snapshot, fingerprint, take_snapshot
 from tenure.landing.tokens import Tokeniser
 from tenure.protection.redaction_record import note_redaction
@@ -56,12 +58,13 @@ class FilePlan:
     split: Splitter
     manifest: Manifest = field(default_factory=Manifest)
     mapping_name: str | None = None
+    sequence: int = 0
 
 
 class FileLanding:
-    """Lands files one after the other, over one connection, for one or several locked sources."""
+    """Lands files one after the other, over one connection, for one or several locked entities."""
 
-    def __init__(self, settings: Settings, loader: Loader, ledgers: dict[str, Ledger]) -> None:
+    def __init__(self, settings: Settings, loader: Loader, ledgers: Mapping[str, Ledger]) -> None:
         self._settings = settings
         self._loader = loader
         self._ledgers = ledgers
@@ -79,8 +82,9 @@ class FileLanding:
             snapshot = take_snapshot(plan.path)
         except FileRefused as refusal:
             return [self.refuse(plan, plan.targets[0].contract, str(refusal), started)]
-        more, open_targets = self._redelivered(plan, open_targets, snapshot, started)
-        results += more
+        if any(self._ledgers[target.contract.name].has_size(snapshot.size) for target in open_targets):
+            more, open_targets = self._redelivered(plan, open_targets, snapshot, started)
+            results += more
         if open_targets:
             todo = replace(plan, targets=open_targets)
             loads: list[EntityLoad] = []
@@ -101,18 +105,19 @@ class FileLanding:
         file_name: str = "",
     ) -> FileResult:
         """Write a refusal to the ledger, with some of the rows that caused it."""
-        ledger = self._ledgers[contract.source]
+        ledger = self._ledgers[contract.name]
         name = plan.file_name if plan else file_name
         known = ledger.of_file(contract.entity, name)
         last = known[-1] if known else None
         sha256 = snapshot.sha256 if snapshot else None
-        load = next((load for load in loads if load.rejects and load.is_complete), None)
+        load = next((load for load in loads if load.shown_rejects.height and load.is_complete), None)
         # The rows of a suspended file are all refused with it.
         balance = Balance(rows=load.balance.rows, rejected=load.balance.rows) if load else Balance()
         entry = Entry(
             contract.source, contract.entity, name, "refused", started, ledger.next_version(contract.entity, name),
             plan.business_date if plan else None, None, sha256, snapshot.size if snapshot else None,
             snapshot.fingerprint if snapshot else None, balance, message, plan.mapping_name if plan else None,
+            sequence=plan.sequence if plan else 0,
         )  # fmt: skip
         if last and last.status == "refused" and last.sha256 == sha256 and last.message == message:
             ledger.refused_again(last)
@@ -121,7 +126,7 @@ class FileLanding:
             with self._loader.transaction():
                 ledger.write(load_id, entry)
                 if load:
-                    ledger.write_rejects(load_id, name, [load.first_rejects(MAX_REJECTS_OF_REFUSED_FILE)])
+                    ledger.write_rejects(load_id, name, load.shown_rejects)
             ledger.committed(load_id, entry)
         return FileResult(
             contract.source, contract.entity, name, "refused", message, entry.business_date, entry.version, balance
@@ -146,13 +151,13 @@ class FileLanding:
             if message is None:
                 todo.append(target)
                 continue
-            ledger = self._ledgers[target.contract.source]
+            ledger = self._ledgers[target.contract.name]
             landed = self._landed(plan, target)
             version = landed.version if landed else ledger.next_version(target.contract.entity, plan.file_name)
             entry = Entry(
                 target.contract.source, target.contract.entity, plan.file_name, "duplicate_delivery", started, version,
                 plan.business_date, target.period, snapshot.sha256, snapshot.size, snapshot.fingerprint,
-                message=message, mapping_name=plan.mapping_name,
+                message=message, mapping_name=plan.mapping_name, sequence=plan.sequence,
             )  # fmt: skip
             last = ledger.of_file(target.contract.entity, plan.file_name)[-1:]
             is_noted = bool(last) and (last[0].status, last[0].fingerprint) == (entry.status, entry.fingerprint)
@@ -169,7 +174,7 @@ class FileLanding:
         return done, todo
 
     def _why_duplicate(self, plan: FilePlan, target: Target, snapshot: Snapshot) -> str | None:
-        ledger = self._ledgers[target.contract.source]
+        ledger = self._ledgers[target.contract.name]
         entity = target.contract.entity
         for load in reversed(ledger.of_file(entity, plan.file_name)):
             if load.sha256 != snapshot.sha256 or load.mapping_name != plan.mapping_name:
@@ -184,7 +189,7 @@ class FileLanding:
         return None
 
     def _landed(self, plan: FilePlan, target: Target) -> Load | None:
-        return self._ledgers[target.contract.source].landed(target.contract.entity, plan.file_name)
+        return self._ledgers[target.contract.name].landed(target.contract.entity, plan.file_name)
 
     def _result(self, plan: FilePlan, target: Target, status: Status, version: int, message: str = "") -> FileResult:
         contract = target.contract
@@ -199,21 +204,27 @@ class FileLanding:
         sums = [summed_columns(target.contract, plan.manifest) for target in plan.targets]
         entries: list[tuple[EntityLoad, Entry]] = []
         try:
-            with self._loader.transaction(), ExitStack() as stack:
-                for target, names in zip(plan.targets, sums, strict=True):
-                    loads.append(self._start(plan, target, started, names))
-                self._land_batches(plan, rows, loads, is_large=snapshot.size > OVERLAP_BYTES, stack=stack)
-                snapshot.check_unchanged()
-                erased = set().union(*(load.erased_lines for load in loads))
-                for load, target in zip(loads, plan.targets, strict=True):
-                    entries.append((load, self._finish(plan, target, load, snapshot, started, warnings, erased)))
+            with ExitStack() as stack:
+                # What concerns somebody erased is known when the file was read: it is archived without it then.
+                archived = None if self._tokeniser.tombstones.exist else self._archived(plan, snapshot, stack)
+                with self._loader.transaction():
+                    for target, names in zip(plan.targets, sums, strict=True):
+                        loads.append(self._start(plan, target, snapshot, started, names, stack))
+                    self._land_batches(plan, rows, loads, is_large=snapshot.size > OVERLAP_BYTES, stack=stack)
+                    snapshot.check_unchanged()
+                    path = archived.result() if archived else self._archived_without(plan, snapshot, loads)
+                    for load, target in zip(loads, plan.targets, strict=True):
+                        entry = self._finish(plan, target, load, snapshot, started, warnings, path)
+                        entries.append((load, entry))
+                    reach("before_commit")
+                reach("after_commit")
         except TenureError as error:
             # Rows that pass every check and that the server refuses all the same: the file is to blame, not the run.
             if "refused the rows" not in error.message:
                 raise
             raise FileRefused(error.message) from None
         for load, entry in entries:
-            self._ledgers[entry.source].committed(load.load_id, entry)
+            self._ledgers[f"{entry.source}.{entry.entity}"].committed(load.load_id, entry)
         return [
             FileResult(
                 entry.source, entry.entity, entry.file_name, "landed", entry.message, entry.business_date,
@@ -222,25 +233,58 @@ class FileLanding:
             for load, entry in entries
         ]  # fmt: skip
 
-    def _start(self, plan: FilePlan, target: Target, started: dt.datetime, sums: Sequence[str]) -> EntityLoad:
-        ledger = self._ledgers[target.contract.source]
-        load = EntityLoad(
-            self._loader, target.contract, ledger.new_id(), plan.file_name, plan.business_date, started, sums
-        )
+    def _archived(self, plan: FilePlan, snapshot: Snapshot, stack: ExitStack) -> Future[str]:
+        """The path of the archived copy, which is made beside the landing of the rows."""
+        pool = stack.enter_context(ThreadPoolExecutor(1))
+
+        def store() -> str:
+            reach("before_archive")
+            name = self._archive_name(plan, plan.targets[0].contract)
+            path = self._archive.store(name, plan.path, snapshot.content, snapshot.sha256)
+            reach("after_archive")
+            return path
+
+        return pool.submit(store)
+
+    def _archived_without(self, plan: FilePlan, snapshot: Snapshot, loads: Sequence[EntityLoad]) -> str:
+        """The path of a copy that lacks the lines about people who were erased."""
+        name = self._archive_name(plan, plan.targets[0].contract)
+        lines = set().union(*(load.erased_lines for load in loads))
+        path = self._archive.store(name, plan.path, snapshot.content, snapshot.sha256, lines)
+        note_redaction(self._loader, path, lines)
+        return path
+
+    def _start(
+        self, plan: FilePlan, target: Target, snapshot: Snapshot, started: dt.datetime, sums: Sequence[str],
+        stack: ExitStack,
+    ) -> EntityLoad:  # fmt: skip
+        contract = target.contract
+        ledger = self._ledgers[contract.name]
+        self._loader.check_fence(contract.name)
+        load = EntityLoad(self._loader, contract, ledger.new_id(), sums, self._settings.spool_dir)
+        stack.callback(load.close)
         previous = self._landed(plan, target)
         if previous is not None:
             load.replace(previous.load_id)
             ledger.supersede(previous)
+            reach("after_supersede")
+        ledger.write(load.load_id, self._entry(plan, target, started, load))
         return load
+
+    def _entry(self, plan: FilePlan, target: Target, started: dt.datetime, load: EntityLoad) -> Entry:
+        contract = target.contract
+        version = self._ledgers[contract.name].next_version(contract.entity, plan.file_name)
+        return Entry(
+            contract.source, contract.entity, plan.file_name, "landed", started, version, plan.business_date,
+            target.period, balance=load.balance, mapping_name=plan.mapping_name, sequence=plan.sequence,
+        )  # fmt: skip
 
     def _land_batches(
         self, plan: FilePlan, rows: Rows, loads: list[EntityLoad], is_large: bool, stack: ExitStack
     ) -> None:
-        limits = [
-            end_of_day(
-                max(plan.business_date, target.period[1]) + dt.timedelta(days=target.contract.max_days_ahead),
-                self._settings.zone,
-            )
+        zone = self._settings.zone
+        screens = [
+            Screen(target.contract, window(target.contract, target.period, plan.business_date, zone))
             for target in plan.targets
         ]
 
@@ -249,8 +293,8 @@ class FileLanding:
             for batch in rows.batches:
                 parts = plan.split(batch, is_first)
                 yield [
-                    prepare(target.contract, parts[target.contract.name], limit, self._tokeniser)
-                    for target, limit in zip(plan.targets, limits, strict=True)
+                    prepare(target.contract, parts[target.contract.name], screen, self._tokeniser, zone)
+                    for target, screen in zip(plan.targets, screens, strict=True)
                 ]
                 is_first = False
 
@@ -258,30 +302,35 @@ class FileLanding:
         for parts in _ahead(batches, stack) if is_large else batches:
             for load, part in zip(loads, parts, strict=True):
                 load.add(part)
+                if part.rejects.height:
+                    reach("before_rejects")
+                    self._ledgers[load.contract.name].write_rejects(load.load_id, plan.file_name, part.rejects)
+                    reach("after_rejects")
 
     def _finish(
         self, plan: FilePlan, target: Target, load: EntityLoad, snapshot: Snapshot, started: dt.datetime,
-        warnings: Sequence[str], erased: set[int],
+        warnings: Sequence[str], archive_path: str,
     ) -> Entry:  # fmt: skip
         contract, manifest = target.contract, plan.manifest
+        ledger = self._ledgers[contract.name]
+        for move in load.settle():
+            ledger.moved(move)
+        reach("after_settle")
         load.compare(manifest.rows, {name: manifest.control_totals[name] for name in manifest.control_totals})
         if load.balance.rows == 0 and not contract.is_header_only_allowed and manifest.rows != 0:
             raise FileRefused("it has a header and no rows")
         load.check_reject_share()
         load.identities.store()
-        ledger = self._ledgers[contract.source]
-        version = ledger.next_version(contract.entity, plan.file_name)
-        notes = [*warnings, *([f"correction: version {version}"] if version > 1 else [])]
-        name = self._archive_name(plan, contract)
-        archived = self._archive.store(name, plan.path, snapshot.content, snapshot.sha256, erased)
-        note_redaction(self._loader, archived, erased)
-        entry = Entry(
-            contract.source, contract.entity, plan.file_name, "landed", started, version, plan.business_date,
-            target.period, snapshot.sha256, snapshot.size, snapshot.fingerprint, load.balance, "; ".join(notes),
-            plan.mapping_name, archived,
+        entry = self._entry(plan, target, started, load)
+        notes = [*warnings, *([f"correction: version {entry.version}"] if entry.version > 1 else [])]
+        entry = replace(
+            entry, sha256=snapshot.sha256, file_bytes=snapshot.size, fingerprint=snapshot.fingerprint,
+            message="; ".join(notes), archive_path=archive_path,
         )  # fmt: skip
-        ledger.write(load.load_id, entry)
-        ledger.write_rejects(load.load_id, plan.file_name, load.rejects)
+        reach("before_ledger")
+        ledger.complete(load.load_id, entry)
+        ledger.write_days(load.load_id, load.days, target.period)
+        reach("after_ledger")
         return entry
 
     def _archive_name(self, plan: FilePlan, contract: Contract) -> str:

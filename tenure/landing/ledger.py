@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import polars as pl
 
+from tenure.landing.claims import Move
 from tenure.landing.loader import Loader
 from tenure.landing.results import Balance, plain
 
-_FIELDS = "load_id, entity_name, file_name, version, sha256, file_fingerprint, status, mapping_name, row_count, message"
+_FIELDS = (
+    "load_id, entity_name, file_name, version, sha256, file_fingerprint, status, mapping_name, row_count, message,"
+    " file_bytes"
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Load:
     mapping_name: str | None
     row_count: int
     message: str = ""
+    file_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -50,22 +56,27 @@ class Entry:
     message: str = ""
     mapping_name: str | None = None
     archive_path: str | None = None
+    sequence: int = 0
 
 
 class Ledger:
-    """The loads of one source, read once under its lock and kept up to date while it lands."""
+    """The loads of one entity, read once under its lock and kept up to date while it lands."""
 
-    def __init__(self, loader: Loader, source: str) -> None:
+    def __init__(self, loader: Loader, source: str, entity: str) -> None:
         self._loader = loader
-        self._source = source
         self._by_file: dict[tuple[str, str], list[Load]] = {}
         self._by_content: dict[tuple[str, str], Load] = {}
-        query = f"select {_FIELDS} from ops.load where source_name = $1::text order by load_id"  # noqa: S608 (constant)
-        for row in loader.rows(query, source):
+        self._sizes: set[int | None] = set()
+        query = (
+            f"select {_FIELDS} from ops.load where source_name = $1::text and entity_name = $2::text"  # noqa: S608 (constant)
+            " order by load_id"
+        )
+        for row in loader.rows(query, source, entity):
             self._remember(Load(*row))
 
     def _remember(self, load: Load) -> None:
         self._by_file.setdefault((load.entity, load.file_name), []).append(load)
+        self._sizes.add(load.file_bytes)
         if load.status == "landed" and load.row_count and load.sha256:
             self._by_content[load.entity, load.sha256] = load
 
@@ -84,6 +95,10 @@ class Ledger:
         """
         return self._by_content.get((entity, sha256))
 
+    def has_size(self, file_bytes: int) -> bool:
+        """Whether a file of this size was delivered before: another size is another content."""
+        return file_bytes in self._sizes
+
     def next_version(self, entity: str, file_name: str) -> int:
         """The version that the next content of a file gets, from 1."""
         loads = self.of_file(entity, file_name)
@@ -95,40 +110,82 @@ class Ledger:
 
     def write(self, load_id: int, entry: Entry) -> None:
         """Write a row. It must be in the same transaction as what it tells of."""
+        period = entry.period or (None, None)
+        self._loader.execute(
+            """
+            insert into ops.load (
+                load_id, source_name, entity_name, file_name, business_date, sequence_number, period_from, period_to,
+                version, status, mapping_name, started_at, finished_at
+            ) values (
+                $1::bigint, $2::text, $3::text, $4::text, $5::text::date, $6::bigint, $7::text::date, $8::text::date,
+                $9::bigint, $10::text, $11::text, $12::text::timestamptz, clock_timestamp()
+            )
+            """,
+            load_id, entry.source, entry.entity, entry.file_name, _iso(entry.business_date), entry.sequence,
+            _iso(period[0]), _iso(period[1]), entry.version, entry.status, entry.mapping_name,
+            entry.started_at.isoformat(),
+        )  # fmt: skip
+        self.complete(load_id, entry)
+
+    def complete(self, load_id: int, entry: Entry) -> None:
+        """Write into its row what is known of a delivery when it has been read to its end."""
         balance = entry.balance
         totals = {
             name: {kind: plain(getattr(total, kind)) for kind in ("file", "landed", "rejected", "duplicate")}
             for name, total in balance.totals.items()
         }
-        period = entry.period or (None, None)
         self._loader.execute(
             """
-            insert into ops.load (
-                load_id, source_name, entity_name, file_name, business_date, period_from, period_to, version, sha256,
-                file_bytes, file_fingerprint, status, row_count, landed_count, rejected_count, duplicate_count,
-                control_totals, message, mapping_name, archive_path, started_at, finished_at
-            ) values (
-                $1::bigint, $2::text, $3::text, $4::text, $5::text::date, $6::text::date, $7::text::date, $8::bigint,
-                $9::text, $10::bigint, $11::text, $12::text, $13::bigint, $14::bigint, $15::bigint, $16::bigint,
-                $17::text::jsonb, $18::text, $19::text, $20::text, $21::text::timestamptz, clock_timestamp()
-            )
+            update ops.load set sha256 = $2::text, file_bytes = $3::bigint, file_fingerprint = $4::text,
+                row_count = $5::bigint, landed_count = $6::bigint, rejected_count = $7::bigint,
+                duplicate_count = $8::bigint, control_totals = $9::text::jsonb, message = $10::text,
+                archive_path = $11::text, finished_at = clock_timestamp()
+            where load_id = $1::bigint
             """,
-            load_id, entry.source, entry.entity, entry.file_name, _iso(entry.business_date), _iso(period[0]),
-            _iso(period[1]), entry.version, entry.sha256, entry.file_bytes, entry.fingerprint, entry.status,
-            balance.rows, balance.landed, balance.rejected, balance.duplicate, json.dumps(totals), entry.message,
-            entry.mapping_name, entry.archive_path, entry.started_at.isoformat(),
+            load_id, entry.sha256, entry.file_bytes, entry.fingerprint, balance.rows, balance.landed, balance.rejected,
+            balance.duplicate, json.dumps(totals), entry.message, entry.archive_path,
         )  # fmt: skip
 
-    def write_rejects(self, load_id: int, file_name: str, rejects: Iterable[pl.DataFrame]) -> None:
+    def write_days(self, load_id: int, days: Mapping[dt.date, int], period: tuple[dt.date, dt.date]) -> None:
+        """Write which days the rows of a load are dated; late ones are before its period."""
+        if days:
+            self._loader.copy(
+                "ops",
+                "load_day",
+                pl.DataFrame(
+                    {
+                        "load_id": [load_id] * len(days),
+                        "record_date": list(days),
+                        "row_count": list(days.values()),
+                        "is_late": [day < period[0] for day in days],
+                    }
+                ),
+            )
+
+    def moved(self, move: Move) -> None:
+        """Change the balance of a load of which rows have become something else through another load."""
+        ((text,),) = self._loader.rows(
+            "select control_totals::text from ops.load where load_id = $1::bigint for update", move.load_id
+        )
+        totals = json.loads(text)
+        for name, moved in move.totals.items():
+            if name in totals:
+                for kind, change in ((move.before, -moved), (move.after, moved)):
+                    totals[name][kind] = plain(Decimal(totals[name][kind]) + change)
+        changes = ", ".join(
+            f"{kind}_count = {kind}_count {sign} {move.count:d}"
+            for kind, sign in ((move.before, "-"), (move.after, "+"))
+        )
+        self._loader.execute(
+            f"update ops.load set {changes}, control_totals = $2::text::jsonb where load_id = $1::bigint",  # noqa: S608 (constants)
+            move.load_id, json.dumps(totals),
+        )  # fmt: skip
+
+    def write_rejects(self, load_id: int, file_name: str, rejects: pl.DataFrame) -> None:
         """Write refused rows, with what is wrong with each."""
-        frames = [frame for frame in rejects if not frame.is_empty()]
-        if frames:
-            table = pl.concat(frames).select(
-                pl.lit(load_id, dtype=pl.Int64).alias("load_id"),
-                pl.lit(file_name).alias("file_name"),
-                "line_number", "column_name", "rule_name", "message", "masked_text",
-            )  # fmt: skip
-            self._loader.copy("ops", "reject", table)
+        columns = ("line_number", "column_name", "rule_name", "message", "masked_text")
+        names = (pl.lit(load_id, dtype=pl.Int64).alias("load_id"), pl.lit(file_name).alias("file_name"))
+        self._loader.copy("ops", "reject", rejects.select(*names, *columns))
 
     def supersede(self, load: Load) -> None:
         """Mark a load as replaced by a correction."""
@@ -162,7 +219,7 @@ class Ledger:
         self._remember(
             Load(
                 load_id, entry.entity, entry.file_name, entry.version, entry.sha256, entry.fingerprint, entry.status,
-                entry.mapping_name, entry.balance.rows, entry.message,
+                entry.mapping_name, entry.balance.rows, entry.message, entry.file_bytes,
             )
         )  # fmt: skip
 

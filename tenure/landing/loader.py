@@ -16,12 +16,7 @@ from tenure.errors import TenureError
 from tenure.settings import Settings
 
 LOCK_SECONDS = 600
-_UNIQUE_VIOLATION = "23505"
 _LOCK_TIMEOUT = "55P03"
-
-
-class KeyTaken(Exception):
-    """A row's primary key is in the table already."""
 
 
 class Loader:
@@ -38,6 +33,7 @@ class Loader:
                 hint="start it with `tenure db start`, or check TENURE_DATABASE_URL",
             ) from None
         self._cursor = self._connection.cursor()
+        self._fences: dict[str, int] = {}
 
     def __enter__(self) -> Loader:
         return self
@@ -60,19 +56,26 @@ class Loader:
         self.execute(query, *parameters)
         return list(self._cursor.fetchall())
 
-    def copy(self, schema: str | None, table: str, frame: pl.DataFrame) -> None:
-        """Append a frame to a table (of no schema: a temporary one) by binary COPY, columns matched by name.
+    def batches(self, query: str, *parameters: Any) -> Iterator[pa.RecordBatch]:
+        """The rows of a query, some at a time; it must be read to its end before the next statement."""
+        self.execute(query, *parameters)
+        try:
+            yield from self._cursor.fetch_record_batch()
+        except adbc_driver_manager.Error as error:
+            raise _failure(error) from None
 
-        Raises KeyTaken when a unique index refuses a row; the transaction must then return to a savepoint.
-        """
+    def copy(self, schema: str | None, table: str, frame: pl.DataFrame) -> None:
+        """Append a frame to a table (of no schema: a temporary one) by binary COPY, columns matched by name."""
+        self.copy_table(schema, table, arrow_table(frame))
+
+    def copy_table(self, schema: str | None, table: str, rows: pa.Table) -> None:
+        """The same for an Arrow table."""
         try:
             if schema is None:
-                self._cursor.adbc_ingest(table, arrow_table(frame), mode="append", temporary=True)
+                self._cursor.adbc_ingest(table, rows, mode="append", temporary=True)
             else:
-                self._cursor.adbc_ingest(table, arrow_table(frame), mode="append", db_schema_name=schema)
+                self._cursor.adbc_ingest(table, rows, mode="append", db_schema_name=schema)
         except adbc_driver_manager.Error as error:
-            if error.sqlstate == _UNIQUE_VIOLATION:
-                raise KeyTaken from None
             raise _failure(error) from None
 
     @contextmanager
@@ -94,25 +97,45 @@ class Loader:
             return
 
     @contextmanager
-    def source_lock(self, source: str) -> Iterator[None]:
-        """Only one landing of a source at a time. Raises TenureError when another one holds on for 10 minutes."""
-        name = f"tenure landing {source}"
+    def entity_lock(self, name: str) -> Iterator[None]:
+        """Only one landing of `<source>.<entity>` at a time. Raises TenureError after 10 minutes of waiting."""
+        lock = f"tenure landing {name}"
         self.execute(f"set lock_timeout = '{LOCK_SECONDS}s'")
         try:
-            self.rows("select pg_advisory_lock(hashtextextended($1::text, 0))::text", name)
+            self.rows("select pg_advisory_lock(hashtextextended($1::text, 0))::text", lock)
         except TenureError as error:
             if _LOCK_TIMEOUT in error.message:
-                raise TenureError(f"another landing of {source} is running", hint="wait until it has ended") from None
+                raise TenureError(f"another landing of {name} is running", hint="wait until it has ended") from None
             raise
         try:
+            self._fences[name] = self.rows(_TAKE_FENCE, name)[0][0]
             yield
         finally:
+            self._fences.pop(name, None)
             try:
-                self._cursor.execute("select pg_advisory_unlock(hashtextextended($1::text, 0))", (name,))
+                self._cursor.execute("select pg_advisory_unlock(hashtextextended($1::text, 0))", (lock,))
                 self._cursor.fetchall()
             except adbc_driver_manager.Error:
                 # A lost session has let go of its locks already.
                 pass
+
+    def check_fence(self, name: str) -> None:
+        """Inside a transaction: nobody has taken the entity over since `entity_lock`, nor will before the commit.
+
+        A pooler between us and the server may give a lock away with the session; the number taken with it may not be
+        stale when rows are published. Raises TenureError.
+        """
+        found = self.rows("select fence from ops.landing_fence where entity_name = $1::text for share", name)
+        if found != [(self._fences[name],)]:
+            raise TenureError(
+                f"another landing has taken over {name}", hint="nothing of this file was landed: run again"
+            )
+
+
+_TAKE_FENCE = """
+    insert into ops.landing_fence as known (entity_name, fence) values ($1::text, 1)
+    on conflict (entity_name) do update set fence = known.fence + 1 returning fence
+"""
 
 
 def arrow_table(frame: pl.DataFrame) -> pa.Table:

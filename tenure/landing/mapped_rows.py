@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 from polars.exceptions import PolarsError
 
-from tenure.landing.batches import LINE, Batch
-from tenure.landing.checks import ROW, check
+from tenure.landing.batches import LINE, Batch, Malformed
+from tenure.landing.checks import ALL_TIME, REJECT_SCHEMA, ROW, check
 from tenure.landing.delivery import is_candidate
 from tenure.landing.entity_load import EntityRows
+from tenure.landing.lookups import Lookup
 from tenure.landing.mapping import FileMapping, MappedEntity, RowsOf
+from tenure.landing.masking import masked
 from tenure.landing.results import FileRefused
 
-_NO_LIMIT = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
+# More rows than a batch of lines has.
+_ROWS_OF_ONE_BLOCK = 10**9
 
 
 def mapped_files(location: Path, mapping: FileMapping) -> list[Path]:
@@ -25,7 +28,7 @@ def mapped_files(location: Path, mapping: FileMapping) -> list[Path]:
     if location.is_file():
         return [location]
     paths = sorted(path for path in location.rglob("*") if path.is_file() and is_candidate(path))
-    return [path for path in paths if fnmatch.fnmatchcase(path.name, mapping.pattern)]
+    return [path for path in paths if any(fnmatch.fnmatchcase(path.name, one) for one in mapping.patterns)]
 
 
 def business_date_of(mapping: FileMapping, path: Path) -> dt.date:
@@ -51,25 +54,32 @@ def apply(mapping: FileMapping, batch: Batch, is_first: bool) -> dict[str, Entit
         rows = rows.with_columns(
             pl.when(~pl.col(name).is_in(list(mapping.null_values))).then(pl.col(name)).alias(name) for name in texts
         )
-    checked = check(mapping.source_contract, rows.with_row_index(ROW), _NO_LIMIT)
+    checked = check(mapping.source_contract, rows.with_row_index(ROW), ALL_TIME)
     good = checked.good
-    for name, expression in mapping.derived.items():
-        good = _evaluated(mapping, f"derived column {name}", good, {name: expression}, keep=True)
     refused = checked.rejects.with_columns((-2 - pl.col(ROW)).alias(ROW))
+    for name, expression in mapping.derived.items():
+        what = f"derived column {name}"
+        if name in mapping.derived_lookups:
+            good, missing = _found(mapping, what, good, {name: mapping.derived_lookups[name]}, place=0)
+            refused = pl.concat([refused, missing])
+        good = _evaluated(mapping, what, good, {name: expression}, keep=True)
     found: dict[str, EntityRows] = {}
     for entity in mapping.entities:
-        made = _entity_rows(mapping, entity, good, is_first)
-        if found:
-            found[entity.contract.name] = EntityRows(made, made.height)
-        else:
-            count = made.height + refused[ROW].n_unique() + len(batch.malformed)
-            found[entity.contract.name] = EntityRows(made, count, batch.malformed, rejects=refused)
+        made, rejects = _entity_rows(mapping, entity, good, is_first)
+        malformed: Sequence[Malformed] = ()
+        if not found:
+            rejects, malformed = pl.concat([refused, rejects]), batch.malformed
+        count = made.height + rejects[ROW].n_unique() + len(malformed)
+        found[entity.contract.name] = EntityRows(made, count, malformed, rejects=rejects)
     return found
 
 
-def _entity_rows(mapping: FileMapping, entity: MappedEntity, good: pl.DataFrame, is_first: bool) -> pl.DataFrame:
+def _entity_rows(
+    mapping: FileMapping, entity: MappedEntity, good: pl.DataFrame, is_first: bool
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     parts = []
-    for block in entity.rows:
+    rejects = [pl.DataFrame(schema=REJECT_SCHEMA)]
+    for place, block in enumerate(entity.rows, start=1):
         if block.constant:
             if is_first:
                 parts.append(_constant_rows(entity, block))
@@ -78,6 +88,8 @@ def _entity_rows(mapping: FileMapping, entity: MappedEntity, good: pl.DataFrame,
         if block.where is not None:
             what = f"{entity.contract.name}: where"
             chosen = good.filter(_evaluated(mapping, what, good, {"where": block.where}).to_series().fill_null(False))
+        chosen, missing = _found(mapping, entity.contract.name, chosen, block.lookups, place)
+        rejects.append(missing)
         made = _evaluated(mapping, entity.contract.name, chosen, block.columns)
         if made.height != chosen.height:
             # An expression without any column gives one row, whatever the file.
@@ -85,9 +97,39 @@ def _entity_rows(mapping: FileMapping, entity: MappedEntity, good: pl.DataFrame,
         parts.append(made.with_columns(chosen[LINE]))
     names = entity.contract.column_names
     if not parts:
-        return pl.DataFrame(schema={**dict.fromkeys(names, pl.String), LINE: pl.Int64})
+        return pl.DataFrame(schema={**dict.fromkeys(names, pl.String), LINE: pl.Int64}), pl.concat(rejects)
     rows = pl.concat([_complete(part, names) for part in parts], how="vertical_relaxed")
-    return rows.sort(LINE, maintain_order=True)
+    return rows.sort(LINE, maintain_order=True), pl.concat(rejects)
+
+
+def _found(
+    mapping: FileMapping, what: str, rows: pl.DataFrame, lookups: Mapping[str, Lookup], place: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows whose texts are in their tables, and rejects of the others.
+
+    One line may be refused as several rows of an entity: `place` tells these apart.
+    """
+    rejects = [pl.DataFrame(schema=REJECT_SCHEMA)]
+    for name, lookup in lookups.items():
+        looked = _evaluated(mapping, what, rows, {"text": lookup.text, "missing": lookup.is_missing})
+        lost = rows.with_columns(looked["text"]).filter(looked["missing"])
+        rejects.append(
+            lost.select(
+                (-2 - pl.col(ROW).cast(pl.Int64) - place * _ROWS_OF_ONE_BLOCK).alias(ROW),
+                pl.col(LINE).alias("line_number"),
+                pl.lit(name).alias("column_name"),
+                pl.lit("lookup").alias("rule_name"),
+                pl.lit(f"it is not in the lookup table of mapping {mapping.name}: add it there, or a default").alias(
+                    "message"
+                ),
+                masked(pl.col("text")).alias("masked_text"),
+            )
+        )
+    lost_rows = pl.concat(rejects)
+    if lost_rows.is_empty():
+        return rows, lost_rows
+    refused = (-2 - place * _ROWS_OF_ONE_BLOCK - lost_rows[ROW]).to_list()
+    return rows.filter(~pl.col(ROW).cast(pl.Int64).is_in(refused)), lost_rows
 
 
 def _constant_rows(entity: MappedEntity, block: RowsOf) -> pl.DataFrame:

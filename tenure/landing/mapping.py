@@ -16,9 +16,19 @@
 
 A value is the name of a column (rename), or one of `sql` (an expression of polars' SQL: casts, case, arithmetic, text
 functions), `value` (fixed), `local_instant` (an expression for a date or a wall-clock time, taken in the operator's
-zone), `add_months` (`date` and `months`, both expressions) and `row_number: true` (the line in the file). An entry of
-`rows` may have `where`; `for_each: [a, b]`, which repeats it with `{item}` replaced; or `constant`, a list of rows that
-do not depend on the file. `file` may have `last_line_end: false`, where a file need not end with a line end.
+zone), `add_months` (`date` and `months`, both expressions), `row_number: true` (the line in the file) and `lookup`:
+
+    region_id: {lookup: {of: CITY, table: {Peking: north, Canton: south}, default: other}}
+    region_id: {lookup: {of: "upper(CITY)", file: cities.csv, from: city, to: region_id}}
+
+where `of` is an expression and the table stands here or in a CSV file (UTF-8, with a header) beside the mapping. A row
+whose text is not in the table is refused by the rule `lookup`, unless there is a `default`; no text gives no value.
+
+An entry of `rows` may have `where`; `for_each: [a, b]`, which repeats it with `{item}` replaced; or `constant`, a list
+of rows that do not depend on the file. Several files fill one entity where `pattern` is a list, or where several
+mappings name the entity; one file fills several entities where `entities` names them.
+`file` may have `quote: none`, a `trailer` (as in a contract, its groups named after the file's own columns), and
+`last_line_end: false`, where a file need not end with a line end. Files ending in `.gz` and `.zst` are inflated.
 `period`, the first and last day that the file covers, follows from the business date when left out. Rows are then
 checked against the contract like any others.
 """
@@ -38,11 +48,14 @@ import polars as pl
 import yaml
 from polars.exceptions import PolarsError
 
+from tenure.contract_problems import dialect_problems, trailer_problems
 from tenure.contracts import Contract, parse_column
 from tenure.errors import TenureError
 from tenure.landing.batches import LINE
+from tenure.landing.delimited import Dialect
+from tenure.landing.lookups import Lookup, LookupTables, looked_up
 
-_VALUE_KINDS = {"sql", "value", "local_instant", "add_months", "row_number"}
+_VALUE_KINDS = {"sql", "value", "local_instant", "add_months", "row_number", "lookup"}
 
 
 @dataclass(frozen=True)
@@ -51,6 +64,7 @@ class RowsOf:
 
     columns: Mapping[str, pl.Expr]
     where: pl.Expr | None = None
+    lookups: Mapping[str, Lookup] = field(default_factory=dict)
     constant: tuple[Mapping[str, Any], ...] = ()
 
 
@@ -69,16 +83,18 @@ class FileMapping:
 
     name: str
     version: str
-    pattern: str
+    patterns: tuple[str, ...]
     encoding: str
-    delimiter: str
+    dialect: Dialect
     null_values: tuple[str, ...]
     business_date: dt.date | None
     date_pattern: re.Pattern[str] | None
     source_contract: Contract
     entities: tuple[MappedEntity, ...]
     derived: Mapping[str, pl.Expr] = field(default_factory=dict)
+    derived_lookups: Mapping[str, Lookup] = field(default_factory=dict)
     is_last_line_end_needed: bool = True
+    trailer: str | None = None
 
     @property
     def ledger_name(self) -> str:
@@ -94,7 +110,7 @@ def load_mapping(path: Path, contracts: Mapping[str, Contract], zone: ZoneInfo) 
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise TenureError(f"cannot read the mapping {path}: {str(error).splitlines()[0]}", exit_code=2) from None
     try:
-        return _Parser(document, contracts, zone).mapping(hashlib.sha256(text.encode()).hexdigest()[:12])
+        return _Parser(document, contracts, zone, path.parent).mapping(text)
     except KeyError as error:
         raise TenureError(f"mapping {path.name}: {error} is missing", exit_code=2) from None
     except (TypeError, ValueError, AttributeError, re.error) as error:
@@ -102,37 +118,46 @@ def load_mapping(path: Path, contracts: Mapping[str, Contract], zone: ZoneInfo) 
 
 
 class _Parser:
-    def __init__(self, document: Mapping[str, Any], contracts: Mapping[str, Contract], zone: ZoneInfo) -> None:
+    def __init__(
+        self, document: Mapping[str, Any], contracts: Mapping[str, Contract], zone: ZoneInfo, folder: Path
+    ) -> None:
         self._document = document
         self._contracts = contracts
         self._zone = zone
         self._known: set[str] = {LINE}
+        self._tables = LookupTables(folder)
 
-    def mapping(self, version: str) -> FileMapping:
+    def mapping(self, text: str) -> FileMapping:
         document = self._document
         file = document["file"]
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", str(document["name"])):
             raise ValueError("name must be small letters, digits and _")
         source_contract = self._source_contract()
         self._known |= set(source_contract.column_names)
-        derived = {}
+        derived: dict[str, pl.Expr] = {}
+        derived_lookups: dict[str, Lookup] = {}
         for name, value in document.get("derived", {}).items():
             derived[name] = self._value(f"derived column {name}", value)
+            derived_lookups |= self._lookups({name: value})
             self._known.add(name)
+        entities = tuple(self._entity(name, entry) for name, entry in document["entities"].items())
+        version = hashlib.sha256(b"\0".join([text.encode(), *self._tables.contents()])).hexdigest()[:12]
         when = document["business_date"]
         return FileMapping(
             name=str(document["name"]),
             version=version,
-            pattern=str(file["pattern"]),
+            patterns=tuple(map(str, pattern)) if isinstance(pattern := file["pattern"], list) else (str(pattern),),
             encoding=str(file.get("encoding", "utf-8")),
-            delimiter=str(file.get("delimiter", ",")),
+            dialect=_dialect(file),
             null_values=tuple(str(value) for value in file.get("null_values", ())),
             business_date=when if isinstance(when, dt.date) else None,
             date_pattern=re.compile(when["from_name"]) if isinstance(when, dict) else None,
             source_contract=source_contract,
-            entities=tuple(self._entity(name, entry) for name, entry in document["entities"].items()),
+            entities=entities,
             derived=derived,
+            derived_lookups=derived_lookups,
             is_last_line_end_needed=bool(file.get("last_line_end", True)),
+            trailer=_trailer(file, source_contract),
         )
 
     def _source_contract(self) -> Contract:
@@ -167,7 +192,7 @@ class _Parser:
                 column: self._value(f"{contract.name}.{column}", value) for column, value in part["columns"].items()
             }
             where = None if "where" not in part else self._sql(f"{contract.name}: where", part["where"])
-            found.append(RowsOf(columns, where))
+            found.append(RowsOf(columns, where, self._lookups(part["columns"])))
         return found
 
     def _constant(self, contract: Contract, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,6 +227,8 @@ class _Parser:
             return pl.lit(None if content is None else _text(content), dtype=pl.String)
         if kind == "row_number":
             return pl.col(LINE)
+        if kind == "lookup":
+            return self._lookup(where, content).value
         if kind == "local_instant":
             local = self._sql(where, content).cast(pl.Datetime("us"))
             # A wall-clock time that the clock skips is none; one that it shows twice is the first of the two.
@@ -209,6 +236,22 @@ class _Parser:
             return instant.dt.convert_time_zone("UTC")
         months = self._sql(where, content["months"]).cast(pl.Int64)
         return self._sql(where, content["date"]).dt.offset_by(pl.format("{}mo", months))
+
+    def _lookups(self, columns: Mapping[str, Any]) -> dict[str, Lookup]:
+        """Those of the columns that are looked up and may not be found."""
+        return {
+            name: self._lookup(name, value["lookup"])
+            for name, value in columns.items()
+            if isinstance(value, dict) and "lookup" in value and "default" not in value["lookup"]
+        }
+
+    def _lookup(self, where: str, content: Mapping[str, Any]) -> Lookup:
+        try:
+            table = self._tables.table(content)
+        except ValueError as error:
+            raise ValueError(f"{where}: lookup: {error}") from None
+        default = content.get("default")
+        return looked_up(self._sql(where, content["of"]), table, None if default is None else _text(default))
 
     def _sql(self, where: str, text: Any) -> pl.Expr:
         try:
@@ -219,6 +262,25 @@ class _Parser:
         if not names <= self._known:
             raise ValueError(f"{where}: there is no column {', '.join(sorted(names - self._known))}")
         return expression
+
+
+def _dialect(file: Mapping[str, Any]) -> Dialect:
+    quote = str(file.get("quote", '"'))
+    if quote not in ('"', "none"):
+        raise ValueError(f'file: quote: {quote!r} is neither " nor none')
+    dialect = Dialect(str(file.get("delimiter", ",")), None if quote == "none" else quote)
+    for place, message in dialect_problems(dialect.delimiter, ()):
+        raise ValueError(f"file: {place}: {message}")
+    return dialect
+
+
+def _trailer(file: Mapping[str, Any], source_contract: Contract) -> str | None:
+    if "trailer" not in file:
+        return None
+    numbers = {column.name for column in source_contract.columns if column.type in ("integer", "numeric")}
+    for place, message in trailer_problems(str(file["trailer"]), numbers):
+        raise ValueError(f"file: {place}: {message}")
+    return str(file["trailer"])
 
 
 def _with_item(content: Any, item: str) -> Any:

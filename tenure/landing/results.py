@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
@@ -43,6 +44,15 @@ class Balance:
     rejected: int = 0
     duplicate: int = 0
     totals: dict[str, ControlTotal] = field(default_factory=dict)
+
+    def move(self, before: str, after: str, count: int, totals: Mapping[str, Decimal]) -> None:
+        """Rows that were counted as one thing (landed, rejected, duplicate) are another."""
+        setattr(self, before, getattr(self, before) - count)
+        setattr(self, after, getattr(self, after) + count)
+        for name, moved in totals.items():
+            total = self.totals[name]
+            setattr(total, before, getattr(total, before) - moved)
+            setattr(total, after, getattr(total, after) + moved)
 
     def check(self) -> None:
         """Raises FileRefused when rows or a control total do not add up."""

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 
 from tenure.contracts import Contract, load_contracts
 from tenure.errors import TenureError
-from tenure.landing.batches import Batch, Rows
-from tenure.landing.decoding import text_blocks
-from tenure.landing.delimited import read_csv
-from tenure.landing.delivery import Delivery, Manifest, find_deliveries, period_of, read_manifest, summed_columns
+from tenure.landing.batches import Batch
+from tenure.landing.delivery import Delivery, Manifest, find_deliveries, period_of, read_manifest
 from tenure.landing.entity_load import EntityRows
 from tenure.landing.file_landing import FileLanding, FilePlan, Target
+from tenure.landing.keys import KeyStore
 from tenure.landing.ledger import Ledger
 from tenure.landing.loader import Loader
 from tenure.landing.mapped_rows import apply, business_date_of, mapped_files
 from tenure.landing.mapping import FileMapping, load_mapping
 from tenure.landing.masking import safe_name
+from tenure.landing.opening import open_delivery, open_mapped
 from tenure.landing.results import FileRefused, FileResult, LandSummary
 from tenure.landing.schema import raw_identifier
-from tenure.landing.snapshot import Snapshot
-from tenure.landing.structured import read_jsonl, read_parquet
 from tenure.settings import Settings
+
+Item = TypeVar("Item")
 
 
 def land(
@@ -51,39 +53,61 @@ def land(
         _land_mapped(settings, directory, load_mapping(mapping, contracts, settings.zone), source, up_to_date, summary)
         return summary
     deliveries = find_deliveries(directory, contracts, source, up_to_date)
-    sources = list(dict.fromkeys(delivery.source for delivery in deliveries))
-    with ExitStack() as stack:
-        if not deliveries:
-            return summary
-        loader = stack.enter_context(Loader(settings))
-        for name in sources:
-            mine = [delivery for delivery in deliveries if delivery.source == name]
-            with loader.source_lock(name):
-                landing = FileLanding(settings, loader, {name: Ledger(loader, name)})
-                results = [result for delivery in mine for result in _land_delivery(landing, delivery, contracts)]
-                summary.files += results
-                _look_after(settings, loader, contracts, results)
+    by_entity: dict[str, list[Delivery]] = {}
+    for delivery in deliveries:
+        by_entity.setdefault(f"{delivery.source}.{delivery.entity}", []).append(delivery)
+    landed = _in_parallel(
+        settings.landing_workers,
+        [partial(_land_entity, settings, contracts, name, by_entity[name]) for name in by_entity],
+    )
+    results = {id(delivery): result for part in landed for delivery, result in part}
+    summary.files += [result for delivery in deliveries for result in results[id(delivery)]]
+    _look_after(settings)
     return summary
 
 
-def _look_after(
-    settings: Settings, loader: Loader, contracts: Mapping[str, Contract], results: list[FileResult]
-) -> None:
-    # The models run right after, before the server would look at its new rows by itself.
-    for name in dict.fromkeys(f"{item.source}.{item.entity}" for item in results if item.balance.landed):
-        loader.execute(f"analyze {raw_identifier(contracts[name]).as_string()}")
+def _in_parallel(workers: int, tasks: Sequence[Callable[[], Item]]) -> list[Item]:
+    """What the tasks return, in their order. After the first failure no further one is begun."""
+    with ThreadPoolExecutor(workers) as pool:
+        futures = [pool.submit(task) for task in tasks]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _land_entity(
+    settings: Settings, contracts: Mapping[str, Contract], name: str, deliveries: Sequence[Delivery]
+) -> list[tuple[Delivery, list[FileResult]]]:
+    """Land the files of one entity, which nobody else lands meanwhile."""
+    contract = contracts.get(name)
+    if contract is None:
+        # There is no ledger for an entity that nobody agreed on.
+        return [(it, [FileResult(it.source, it.entity, it.file_name, "refused", it.refusal)]) for it in deliveries]
+    with Loader(settings) as loader, loader.entity_lock(name):
+        landing = FileLanding(settings, loader, {name: Ledger(loader, contract.source, contract.entity)})
+        KeyStore(loader, contract).renew()
+        results = [(delivery, _land_delivery(landing, delivery, contract)) for delivery in deliveries]
+        if any(result.balance.landed for _, found in results for result in found):
+            _analyze(loader, contract)
+    return results
+
+
+def _look_after(settings: Settings) -> None:
     # Retention builds on the archive and the tables of this package.
     from tenure.protection.retention import remove_old
 
     remove_old(settings)
 
 
-def _land_delivery(landing: FileLanding, delivery: Delivery, contracts: Mapping[str, Contract]) -> list[FileResult]:
+def _analyze(loader: Loader, contract: Contract) -> None:
+    # The models run right after, before the server would look at its new rows by itself.
+    loader.execute(f"analyze {raw_identifier(contract).as_string()}")
+
+
+def _land_delivery(landing: FileLanding, delivery: Delivery, contract: Contract) -> list[FileResult]:
     started = dt.datetime.now(dt.UTC)
-    contract = contracts.get(f"{delivery.source}.{delivery.entity}")
-    if contract is None:
-        # There is no ledger for an entity that nobody agreed on.
-        return [FileResult(delivery.source, delivery.entity, delivery.file_name, "refused", delivery.refusal)]
     if delivery.refusal or delivery.business_date is None:
         return [landing.refuse(None, contract, delivery.refusal, started, file_name=delivery.file_name)]
     try:
@@ -93,9 +117,9 @@ def _land_delivery(landing: FileLanding, delivery: Delivery, contracts: Mapping[
     target = Target(contract, period_of(contract, delivery.business_date, manifest))
     plan = FilePlan(
         delivery.path, delivery.file_name, delivery.business_date, [target],
-        open_rows=partial(_open_delivery, contract, delivery.format),
+        open_rows=partial(open_delivery, contract, delivery.format),
         split=partial(_as_they_are, contract),
-        manifest=manifest,
+        manifest=manifest, sequence=delivery.sequence,
     )  # fmt: skip
     return landing.land(plan)
 
@@ -103,37 +127,7 @@ def _land_delivery(landing: FileLanding, delivery: Delivery, contracts: Mapping[
 def _as_they_are(contract: Contract, batch: Batch, is_first: bool) -> dict[str, EntityRows]:
     missing = [name for name in contract.column_names if name not in batch.rows.columns]
     rows = batch.rows.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in missing)
-    return {contract.name: EntityRows(rows, batch.row_count, batch.malformed, batch.totals)}
-
-
-def _open_delivery(
-    contract: Contract, file_format: str, snapshot: Snapshot, manifest: Manifest
-) -> tuple[Rows, list[str]]:
-    wanted = contract.column_names
-    sums = summed_columns(contract, manifest)
-    if file_format == "parquet":
-        rows = read_parquet(snapshot.path, snapshot.content, wanted, sums)
-    else:
-        encoding = manifest.encoding or contract.encoding
-        blocks = text_blocks(snapshot.path, snapshot.content, file_format.endswith(".gz"), encoding)
-        is_csv = file_format.startswith("csv")
-        rows = read_csv(blocks, ",", wanted, sums) if is_csv else read_jsonl(blocks, wanted)
-    # A member of a JSON object may be left out; a column of a table may not.
-    needed = [column.name for column in contract.columns if column.is_required or not file_format.startswith("jsonl")]
-    _check_header(rows.columns, needed)
-    extra = [safe_name(name) for name in rows.columns if name not in wanted]
-    return rows, [f"ignored columns that are not in the contract: {', '.join(extra[:20])}"] if extra else []
-
-
-def _check_header(columns: list[str], needed: list[str]) -> None:
-    missing = [name for name in needed if name not in columns]
-    if not missing:
-        return
-    if len(missing) == len(needed):
-        raise FileRefused(f"its header is unknown: none of its {len(columns)} columns is one of {', '.join(needed)}")
-    near = {name.strip().casefold() for name in columns}
-    advice = " (names must match exactly, without spaces)" if any(name in near for name in missing) else ""
-    raise FileRefused(f"column {', '.join(missing)} is missing{advice}")
+    return {contract.name: EntityRows(rows, batch.row_count, batch.malformed, batch.totals, odd_lines=batch.odd_lines)}
 
 
 def _land_mapped(
@@ -149,20 +143,26 @@ def _land_mapped(
     paths = mapped_files(location, mapping)
     if not paths:
         raise TenureError(
-            f"no file in {location} is called {mapping.pattern}", hint=f"mapping {mapping.name} needs one"
+            f"no file in {location} is called {' or '.join(mapping.patterns)}", hint=f"mapping {mapping.name} needs one"
         )
     chosen = [entity for entity in mapping.entities if source is None or entity.contract.source == source]
     if not chosen:
         raise TenureError(f"mapping {mapping.name} fills nothing of source {source!r}", exit_code=2)
-    sources = sorted({entity.contract.source for entity in chosen})
+    # Always in the same order, so that two landings never wait for each other.
+    names = {entity.contract.name: entity.contract for entity in sorted(chosen, key=lambda it: it.contract.name)}
     with ExitStack() as stack:
         loader = stack.enter_context(Loader(settings))
-        for name in sources:
-            stack.enter_context(loader.source_lock(name))
-        landing = FileLanding(settings, loader, {name: Ledger(loader, name) for name in sources})
+        for name in names:
+            stack.enter_context(loader.entity_lock(name))
+        ledgers = {name: Ledger(loader, contract.source, contract.entity) for name, contract in names.items()}
+        landing = FileLanding(settings, loader, ledgers)
+        for contract in names.values():
+            KeyStore(loader, contract).renew()
         for path in paths:
             summary.files += _land_mapped_file(landing, path, mapping, source, up_to_date)
-        _look_after(settings, loader, load_contracts(settings.root), summary.files)
+        for name in {f"{item.source}.{item.entity}" for item in summary.files if item.balance.landed}:
+            _analyze(loader, names[name])
+    _look_after(settings)
 
 
 def _land_mapped_file(
@@ -183,23 +183,8 @@ def _land_mapped_file(
     ]
     plan = FilePlan(
         path, name, day, targets,
-        open_rows=partial(_open_mapped, mapping),
+        open_rows=partial(open_mapped, mapping),
         split=partial(apply, mapping),
         mapping_name=mapping.ledger_name,
     )  # fmt: skip
     yield from landing.land(plan)
-
-
-def _open_mapped(mapping: FileMapping, snapshot: Snapshot, manifest: Manifest) -> tuple[Rows, list[str]]:
-    wanted = mapping.source_contract.column_names
-    name = snapshot.path.name.lower()
-    if name.endswith(".parquet"):
-        rows = read_parquet(snapshot.path, snapshot.content, wanted, [])
-    else:
-        blocks = text_blocks(
-            snapshot.path, snapshot.content, name.endswith(".gz"), mapping.encoding, mapping.is_last_line_end_needed
-        )
-        is_jsonl = name.removesuffix(".gz").endswith(".jsonl")
-        rows = read_jsonl(blocks, wanted) if is_jsonl else read_csv(blocks, mapping.delimiter, wanted, [])
-    _check_header(rows.columns, list(wanted))
-    return rows, []

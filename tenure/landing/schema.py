@@ -11,13 +11,8 @@ from tenure.contracts import Contract, load_contracts
 from tenure.db import connect
 from tenure.settings import Settings
 
-TECHNICAL_COLUMNS: dict[str, str] = {
-    "_load_id": "bigint",
-    "_line_number": "bigint",
-    "_business_date": "date",
-    "_source_file": "text",
-    "_loaded_at": "timestamptz",
-}
+# What else is known of a row (its file, business date, time of landing) is in `ops.load`, once for all rows of a load.
+TECHNICAL_COLUMNS: dict[str, str] = {"_load_id": "bigint", "_line_number": "bigint"}
 
 _LEDGER = (
     """
@@ -27,6 +22,7 @@ _LEDGER = (
         entity_name text not null,
         file_name text not null,
         business_date date,
+        sequence_number integer not null default 0,
         period_from date,
         period_to date,
         version integer not null,
@@ -65,6 +61,51 @@ _LEDGER = (
     )
     """,
     "create index if not exists reject_load on ops.reject (load_id)",
+    # Rows that are good but do not stand in their raw table, because of another row with their key.
+    """
+    create table if not exists ops.held_row (
+        load_id bigint not null references ops.load deferrable initially deferred,
+        line_number bigint not null,
+        source_name text not null,
+        entity_name text not null,
+        key_hashes bigint[] not null,
+        reason text not null check (reason in ('duplicate', 'restated', 'conflict')),
+        raw_row jsonb not null
+    )
+    """,
+    "create index if not exists held_row_load on ops.held_row (load_id)",
+    "create index if not exists held_row_entity on ops.held_row (source_name, entity_name)",
+    # The days that the rows of a load are dated: what has to be refreshed after it.
+    """
+    create table if not exists ops.load_day (
+        load_id bigint not null references ops.load deferrable initially deferred,
+        record_date date not null,
+        row_count bigint not null,
+        is_late boolean not null,
+        primary key (load_id, record_date)
+    )
+    """,
+    # Sorted hashes of the keys of a load, and their lines: 8 bytes each, low end first (tenure.landing.keys).
+    """
+    create table if not exists ops.key_chunk (
+        load_id bigint not null,
+        source_name text not null,
+        entity_name text not null,
+        hash_name text not null,
+        low_hash bigint not null,
+        high_hash bigint not null,
+        hashes bytea storage external not null,
+        lines bytea storage external not null
+    )
+    """,
+    "create index if not exists key_chunk_load on ops.key_chunk (load_id)",
+    "create index if not exists key_chunk_entity on ops.key_chunk (source_name, entity_name)",
+    """
+    create table if not exists ops.landing_fence (
+        entity_name text primary key,
+        fence bigint not null
+    )
+    """,
 )
 
 
@@ -93,22 +134,6 @@ def raw_identifier(contract: Contract) -> sql.Identifier:
     return sql.Identifier(f"raw_{contract.source}", contract.entity)
 
 
-def create_key_index(connection: psycopg.Connection[Any], contract: Contract) -> None:
-    """Create the unique index on the primary key if it is missing."""
-    connection.execute(
-        sql.SQL("create unique index if not exists {} on {} ({})").format(
-            sql.Identifier(key_index_name(contract)),
-            raw_identifier(contract),
-            sql.SQL(", ").join(map(sql.Identifier, contract.landed_key)),
-        )
-    )
-
-
-def key_index_name(contract: Contract) -> str:
-    """The name of the unique index on the primary key; it lives in the schema of the raw table."""
-    return f"{contract.entity}_key"
-
-
 def _existing_columns(connection: psycopg.Connection[Any]) -> dict[tuple[str, str], set[str]]:
     found: dict[tuple[str, str], set[str]] = {}
     rows = connection.execute(
@@ -130,9 +155,9 @@ def _ensure_raw_table(connection: psycopg.Connection[Any], contract: Contract, e
             for name, kind in raw_columns(contract).items()
         ]
         connection.execute(sql.SQL("create table {} ({})").format(table, sql.SQL(", ").join(definitions)))
-        # Rows of one load lie together: a block range index finds them at next to no cost while loading.
+        # Rows of one load lie together in the order of their lines: a block range index finds them at next to no cost.
         connection.execute(
-            sql.SQL("create index {} on {} using brin (_load_id) with (autosummarize = on)").format(
+            sql.SQL("create index {} on {} using brin (_load_id, _line_number) with (autosummarize = on)").format(
                 sql.Identifier(f"{contract.entity}_load"), table
             )
         )
@@ -141,4 +166,3 @@ def _ensure_raw_table(connection: psycopg.Connection[Any], contract: Contract, e
             connection.execute(
                 sql.SQL("alter table {} add column {} {}").format(table, sql.Identifier(name), sql.SQL(kind))
             )
-    create_key_index(connection, contract)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 from tenure.landing.results import FileRefused
 
@@ -15,13 +18,21 @@ IN_MEMORY_BYTES = 32 << 20
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The file at one moment; `content` is None for a large one."""
+    """The file at one moment; `content` is None for a large one, whose digest is made beside what is done with it."""
 
     path: Path
     size: int
-    sha256: str
+    digest: Future[str]
     fingerprint: str
     content: bytes | None
+
+    @property
+    def sha256(self) -> str:
+        """The digest of its bytes, in hexadecimal digits. Raises FileRefused when it cannot be read."""
+        try:
+            return self.digest.result()
+        except OSError as error:
+            raise FileRefused(f"it cannot be read: {error.strerror}") from None
 
     def check_unchanged(self) -> None:
         """Raises FileRefused when somebody wrote to the file since."""
@@ -42,17 +53,31 @@ def fingerprint(path: Path) -> str:
 
 
 def take_snapshot(path: Path) -> Snapshot:
-    """Read the file for its digest. Raises FileRefused when it cannot be read or is being written."""
+    """Look at the file as it is. Raises FileRefused when it cannot be read or is being written."""
     before = fingerprint(path)
+    digest: Future[str] = Future()
+    content = None
     try:
         # A link put in place of the file since it was listed is not followed.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-        with os.fdopen(descriptor, "rb") as stream:
-            size = os.fstat(descriptor).st_size
-            content = stream.read() if size <= IN_MEMORY_BYTES else None
-            digest = hashlib.sha256(content) if content is not None else hashlib.file_digest(stream, "sha256")
+        size = os.fstat(descriptor).st_size
+        stream = os.fdopen(descriptor, "rb")
+        if size <= IN_MEMORY_BYTES:
+            with stream:
+                content = stream.read()
+            digest.set_result(hashlib.sha256(content).hexdigest())
+        else:
+            Thread(target=_digest, args=(stream, digest), daemon=True).start()
     except OSError as error:
         raise FileRefused(f"it cannot be read: {error.strerror}") from None
-    snapshot = Snapshot(path, size, digest.hexdigest(), before, content)
+    snapshot = Snapshot(path, size, digest, before, content)
     snapshot.check_unchanged()
     return snapshot
+
+
+def _digest(stream: Any, found: Future[str]) -> None:
+    try:
+        with stream:
+            found.set_result(hashlib.file_digest(stream, "sha256").hexdigest())
+    except OSError as error:
+        found.set_exception(error)

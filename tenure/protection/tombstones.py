@@ -61,6 +61,11 @@ class Tombstones:
             self._known.setdefault(lookup, []).append(Tombstone(*rest))
         self._key = settings.secret("tombstone_key") if self._known else ""
 
+    @property
+    def exist(self) -> bool:
+        """Whether anybody was erased."""
+        return bool(self._known)
+
     def _find(self, kind: str, values: pl.Series) -> dict[str, list[Tombstone]]:
         distinct = values.drop_nulls().unique().to_list()
         found = {value: self._known.get(lookup_of(self._key, kind, value)) for value in distinct}

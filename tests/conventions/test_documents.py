@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from tenure import glossary
+from tenure import contract_pages, glossary
 from tenure.cli import app
 from tenure.settings import ROOT, Settings
 
@@ -120,6 +120,10 @@ def test_files_that_documents_name_exist(texts: dict[Path, str], files: list[Pat
 
 def test_glossary_page_is_current(texts: dict[Path, str]) -> None:
     assert texts[Path(glossary.PAGE)] == glossary.page(ROOT), "run `.venv/bin/python -m tenure.glossary`"
+
+
+def test_contracts_page_is_current(texts: dict[Path, str]) -> None:
+    assert texts[Path(contract_pages.PAGE)] == contract_pages.page(ROOT), "run `.venv/bin/tenure contract docs`"
 
 
 def test_glossary_has_every_kpi_and_the_three_entities() -> None:

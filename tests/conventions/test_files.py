@@ -14,7 +14,9 @@ from tenure.settings import ROOT
 
 MAXIMUM_LINES = 400
 # Written by a program, or one document by nature: compiled pins, the licence, the layout of a Superset dashboard.
-LONG_BY_NATURE = re.compile(r"(^|/)requirements[\w.-]*\.txt$|^LICENSE$|^superset/assets/|^docs/glossary\.md$")
+LONG_BY_NATURE = re.compile(
+    r"(^|/)requirements[\w.-]*\.txt$|^LICENSE$|^superset/assets/|^docs/(glossary|contracts)\.md$"
+)
 
 # Loaded by Airflow only; each says so.
 IMPORTING_AIRFLOW = (

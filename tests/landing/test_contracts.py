@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from tenure.contract_problems import reference_problems
 from tenure.contracts import contract_of, load_contracts, parse_contract
 from tenure.errors import TenureError
 from tenure.landing.schema import raw_columns
 from tenure.settings import Settings
 from tests.landing.deliveries import query
 
+FIELDS = ("config", "meta", "contract")
 TABLE: dict[str, Any] = {
     "name": "thing",
     "description": "Things.",
@@ -76,24 +78,37 @@ def test_contract__is_typed() -> None:
         "owner_token": "text",
         "_load_id": "bigint",
         "_line_number": "bigint",
-        "_business_date": "date",
-        "_source_file": "text",
-        "_loaded_at": "timestamptz",
     }
 
 
 @pytest.mark.parametrize(
     ("place", "value", "complaint"),
     [
-        (("config", "meta", "contract", "primary_key"), ["nothing"], "'nothing' is not one of its columns"),
-        (("config", "meta", "contract", "primary_key"), ["amount"], "key column 'amount' must be required"),
-        (("config", "meta", "contract", "cadence"), "hourly", "'hourly' is not one of daily, monthly"),
-        (("config", "meta", "contract", "controltotals"), [], "unknown field controltotals"),
-        (("config", "meta", "contract", "control_totals"), ["owner"], "control total 'owner' is not a number"),
-        (("config", "meta", "contract", "date_column"), "amount", "neither date nor timestamp"),
+        ((*FIELDS, "primary_key"), ["nothing"], "'nothing' is not one of its columns"),
+        ((*FIELDS, "primary_key"), ["amount"], "key column 'amount' must be required"),
+        ((*FIELDS, "cadence"), "hourly", "'hourly' is not one of daily, monthly"),
+        ((*FIELDS, "controltotals"), [], "unknown field controltotals"),
+        ((*FIELDS, "control_totals"), ["owner"], "control total 'owner' is not a number"),
+        ((*FIELDS, "date_column"), "amount", "neither date nor timestamp"),
         (("columns", 2, "config", "meta", "type"), "money", "'money' is not one of"),
         (("columns", 2, "config", "meta", "personal"), "token", "personal column 'amount' must be text"),
+        (("columns", 2, "config", "meta", "currency"), "owners", "currency: 'owners' is not one of its text columns"),
         (("columns", 2, "name"), "owner", "a column is declared twice"),
+        ((*FIELDS, "unknown_columns"), "drop", "unknown_columns: 'drop' is not one of ignore, refuse"),
+        ((*FIELDS, "delimiter"), "TAB", "delimiter: 'TAB' is not one sign"),
+        ((*FIELDS, "delimiter"), "-", "delimiter: '-' is not one sign"),
+        ((*FIELDS, "quote"), "'", 'quote: "\'" is not one of'),
+        ((*FIELDS, "null_values"), ["-1"], "null_values: '-1' is a number, which control totals would miss"),
+        ((*FIELDS, "encoding"), "latin-1", "encoding: 'latin-1' is not known"),
+        ((*FIELDS, "trailer"), "T(", "trailer: it is no regular expression"),
+        ((*FIELDS, "trailer"), "T([0-9]+)", "trailer: it needs a group named rows"),
+        ((*FIELDS, "trailer"), "T(?P<rows>.)(?P<owner>.)", "trailer: group 'owner' is no number column"),
+        ((*FIELDS, "time_zone"), "Peking", "time_zone: 'Peking' is not a time zone name"),
+        ((*FIELDS, "late_days"), -1, "late_days: -1 is less than 0"),
+        ((*FIELDS, "late_days"), "few", "invalid literal"),
+        ((*FIELDS, "wrong_day_share"), 2, "wrong_day_share: 2.0 is not a share"),
+        ((*FIELDS, "on_conflict"), "merge", "on_conflict: 'merge' is not one of replace, suspend"),
+        ((*FIELDS, "references"), {"buyer": "a.b.c"}, "references: 'buyer' is not one of its columns"),
         (("columns", 2, "description"), "", "column 'amount' has no description"),
     ],
 )
@@ -105,3 +120,54 @@ def test_contract__with_a_mistake_is_refused(place: tuple[Any, ...], value: Any,
     target[place[-1]] = value
     with pytest.raises(ValueError, match=complaint):
         parse_contract("shop", table)
+
+
+@pytest.mark.parametrize(
+    ("target", "complaint"),
+    [
+        ("shop.owner", "owner: there is no contract for 'shop'"),
+        ("shop.people.person_id", "owner: there is no contract for 'shop.people'"),
+        ("shop.other.shoe_size", "owner: shop.other has no column 'shoe_size'"),
+        ("shop.other.made_at", "owner is text and shop.other.made_at is timestamp"),
+        ("shop.other.thing_id", "must both land as tokens or neither"),
+        ("shop.other.owner", None),
+    ],
+)
+def test_reference__leads_to_a_column_that_can_match(target: str, complaint: str | None) -> None:
+    thing = parse_contract("shop", _with(FIELDS, "references", {"owner": target}))
+    other = parse_contract("shop", _with((), "name", "other"))
+    problems = [message for _, _, message in reference_problems({"shop.thing": thing, "shop.other": other})]
+    assert len(problems) == (complaint is not None)
+    assert complaint is None or complaint in problems[0]
+
+
+def test_defaults__follow_the_kind_of_delivery() -> None:
+    event = parse_contract("shop", TABLE)
+    assert (event.on_conflict, event.late_days, event.wrong_day_share) == ("suspend", 400, 0.5)
+    change = parse_contract("shop", _with(FIELDS, "delivery", "change"))
+    assert (change.on_conflict, change.late_days, change.wrong_day_share) == ("replace", None, None)
+    with pytest.raises(ValueError, match="only files of daily events are of one day"):
+        parse_contract("shop", _with(FIELDS, "delivery", "change", wrong_day_share=0.1))
+
+
+def test_references__of_the_shipped_contracts_follow_the_three_entities(settings: Settings) -> None:
+    contracts = load_contracts(settings.root)
+    assert contracts["crm.subscription"].references["customer_id"] == "crm.customer.customer_id"
+    assert contracts["usage.usage_event"].references == {"msisdn": "crm.subscription.msisdn"}
+    unbound = [
+        f"{contract.name}.{name}"
+        for contract in contracts.values()
+        for name in contract.column_names
+        if name in ("customer_id", "account_id", "subscription_id")
+        and name not in (*contract.references, contract.primary_key[0])
+    ]
+    assert unbound == []
+
+
+def _with(place: tuple[Any, ...], name: str, value: Any, **more: Any) -> dict[str, Any]:
+    table = deepcopy(TABLE)
+    target: Any = table
+    for step in place:
+        target = target[step]
+    target.update({name: value, **more})
+    return table

@@ -14,8 +14,8 @@ from tenure.landing.results import FileRefused
 NOWHERE = Path("nowhere")
 
 
-def _blocks(content: bytes, encoding: str = "utf-8", is_gzip: bool = False) -> list[tuple[bytes, int]]:
-    return [(block.text, block.first_line) for block in text_blocks(NOWHERE, content, is_gzip, encoding)]
+def _blocks(content: bytes, encoding: str = "utf-8") -> list[tuple[bytes, int]]:
+    return [(block.text, block.first_line) for block in text_blocks(NOWHERE, content, "", encoding)]
 
 
 def test_blocks__are_whole_lines_with_their_numbers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,8 @@ import pytest
 from tenure.errors import TenureError
 from tenure.landing import land
 from tenure.landing.archive import Archive
-from tenure.landing.loader import Loader
 from tenure.settings import Settings
+from tests.conftest import empty_warehouse
 from tests.landing.deliveries import csv_text, deliver, everything, landed, ledger, path_of, query, topup, topups
 
 
@@ -72,8 +72,7 @@ def test_correction__replaces_the_rows_and_keeps_the_old_version(warehouse: Sett
     assert b"".join(Archive(warehouse).read(stored)) == first
     # As if the corrected files had been the only ones.
     corrected = landed(warehouse, "usage.topup")
-    with Loader(warehouse) as loader:
-        loader.execute("truncate ops.load, ops.reject, raw_usage.topup")
+    empty_warehouse(warehouse)
     land(warehouse, tmp_path)
     assert landed(warehouse, "usage.topup") == corrected
 
@@ -122,8 +121,7 @@ def test_order_of_deliveries__does_not_matter(warehouse: Settings, tmp_path: Pat
     days = {f"202601{day:02d}": topups(10, first=10 * day) for day in range(10, 15)}
     digests = set()
     for order in (sorted(days), sorted(days, reverse=True), ["20260112", "20260110", "20260114"]):
-        with Loader(warehouse) as loader:
-            loader.execute("truncate ops.load, ops.reject, raw_usage.topup")
+        empty_warehouse(warehouse)
         folder = tmp_path / "-".join(order)
         for day in dict.fromkeys([*order, *days]):
             deliver(folder, "usage.topup", days[day], day=day)
@@ -156,7 +154,7 @@ def test_interruption__before_the_commit_leaves_nothing(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Ledger, "write_rejects", interrupted)
+        patch.setattr(Ledger, "complete", interrupted)
         with pytest.raises(KeyboardInterrupt):
             land(warehouse, tmp_path)
     assert query(warehouse, "select count(*) from raw_usage.topup") == [(0,)]

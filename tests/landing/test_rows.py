@@ -122,12 +122,13 @@ def test_duplicates__across_files_are_kept_once(warehouse: Settings, tmp_path: P
     assert query(warehouse, "select count(*), count(distinct topup_id) from raw_usage.topup") == [(30, 30)]
 
 
-def test_key__with_other_content_is_a_conflict(warehouse: Settings, tmp_path: Path) -> None:
+def test_key__with_other_content_is_a_conflict_of_both(warehouse: Settings, tmp_path: Path) -> None:
     deliver(tmp_path, "usage.topup", [*topups(20), topup(3, amount="999.00")])
     deliver(tmp_path, "usage.topup", [*topups(20, first=21), topup(4, amount="999.00"), topup(5)], day="20260111")
     land(warehouse, tmp_path)
-    assert rejects(warehouse) == [(22, "", "key_conflict"), (22, "", "key_conflict")]
-    assert ledger(warehouse) == [("landed", 1, 21, 20, 1, 0), ("landed", 1, 22, 20, 1, 1)]
+    assert rejects(warehouse) == [(line, "", "key_conflict") for line in (4, 5, 22, 22)]
+    assert ledger(warehouse) == [("landed", 1, 21, 18, 3, 0), ("landed", 1, 22, 20, 1, 1)]
+    assert query(warehouse, "select count(*) from raw_usage.topup where topup_id in ('T000003', 'T000004')") == [(0,)]
     assert query(warehouse, "select count(*) from raw_usage.topup where amount = 999") == [(0,)]
 
 
@@ -154,9 +155,10 @@ def test_balance__accounts_for_every_row_and_every_cent(warehouse: Settings, tmp
         ]
     totals = loads[1][5]["amount"]
     assert Decimal(totals["file"]) == stated + 7
-    # The manifest knows what the amount that cannot be read was.
-    assert Decimal(totals["rejected"]) == Decimal("1.00") + Decimal(topup(98)["amount"]) + 7
-    assert Decimal(totals["duplicate"]) == sum(Decimal(row["amount"]) for row in topups(10, first=31))
+    # Two contents of one key in one file; and the manifest knows what the amount that cannot be read was.
+    refused = Decimal("1.00") + Decimal(topup(31)["amount"]) + Decimal(topup(98)["amount"])
+    assert Decimal(totals["rejected"]) == refused + 7
+    assert Decimal(totals["duplicate"]) == sum(Decimal(row["amount"]) for row in topups(9, first=32))
 
 
 def test_personal_values__are_nowhere_in_clear(warehouse: Settings, tmp_path: Path) -> None:

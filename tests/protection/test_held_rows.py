@@ -1,9 +1,7 @@
-"""Rows held back by another row of their key: the erased customer's go, and old ones after their time."""
+"""Rows that wait for another row of their key to go: the erased customer is not in them, and old ones go."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,45 +10,44 @@ from tenure.landing import land
 from tenure.protection.erasure import erase
 from tenure.protection.retention import remove_old
 from tenure.settings import Settings
-from tests.landing.deliveries import customer, deliver, query
-from tests.protection.people import account, as_role, subscription
-
-HELD_ROW = """
-    create table ops.held_row (
-        load_id bigint not null, line_number bigint not null, source_name text not null, entity_name text not null,
-        key_hash bytea, reason text not null, row jsonb not null
-    )
-"""
+from tests.landing.deliveries import customer, deliver, query, topup
+from tests.protection.people import account, as_role, msisdn, subscription
 
 
 @pytest.fixture
-def holding(warehouse: Settings, tmp_path: Path) -> Iterator[Settings]:
-    """Three customers, and a held row of each; one of a usage row that has a number only."""
-    deliver(tmp_path, "crm.customer", [customer(n) for n in range(3)])
+def holding(warehouse: Settings, tmp_path: Path) -> Settings:
+    """Three customers, each delivered twice, and a top-up of each delivered twice: the second ones wait."""
+    for day in ("20260110", "20260111"):
+        more = [customer(8)] if day == "20260111" else []
+        deliver(tmp_path, "crm.customer", [*(customer(n) for n in range(3)), *more], day=day)
+        deliver(tmp_path, "usage.topup", [topup(n, msisdn=msisdn(n)) for n in range(3 + len(more))], day=day)
     deliver(tmp_path, "crm.account", [account(n) for n in range(3)])
     deliver(tmp_path, "crm.subscription", [subscription(n) for n in range(3)])
-    land(warehouse, tmp_path)
-    is_ours = not query(warehouse, "select 1 where to_regclass('ops.held_row') is not null")
-    if is_ours:
-        as_role(warehouse, "loader", HELD_ROW)
-    tokens = dict(query(warehouse, "select subscription_id, msisdn_token from raw_crm.subscription"))
-    held = [("crm", "customer", {"customer_id": f"C{n:06d}"}) for n in range(3)]
-    held += [("usage", "topup", {"msisdn_token": tokens[f"S{n:06d}"]}) for n in range(3)]
-    for source, entity, row in held:
-        as_role(
-            warehouse, "loader",
-            "insert into ops.held_row (load_id, line_number, source_name, entity_name, key_hash, reason, row)"
-            " select min(load_id), 2, %s, %s, '\\x00', 'key_conflict', %s from ops.load",
-            source, entity, json.dumps(row),
-        )  # fmt: skip
-    yield warehouse
-    as_role(warehouse, "loader", "drop table ops.held_row" if is_ours else "truncate ops.held_row")
+    assert not land(warehouse, tmp_path).is_refused
+    assert query(warehouse, "select count(*)::int from ops.held_row") == [(6,)]
+    return warehouse
 
 
-def test_held_rows__of_an_erased_customer_are_deleted(holding: Settings) -> None:
+def test_held_rows__have_the_pseudonym_and_take_the_place_of_the_row_before_them(
+    holding: Settings, tmp_path: Path
+) -> None:
     assert erase(holding, "C000001", None).counts["held_rows"] == 2
-    left = query(holding, "select entity_name, row ->> 'customer_id' from ops.held_row order by 1, 2")
-    assert left == [("customer", "C000000"), ("customer", "C000002"), ("topup", None), ("topup", None)]
+    left = str(query(holding, "select raw_row::text, key_hashes::text from ops.held_row"))
+    assert "C000001" not in left
+    names = query(holding, "select customer_id from raw_crm.customer where customer_id like 'erased-%%'")
+    assert len(names) == 1
+    held = query(holding, "select raw_row ->> 'customer_id' from ops.held_row where entity_name = 'customer'")
+    assert sorted(held) == sorted([("C000000",), ("C000002",), *names])
+    # A correction takes all rows of the first file away: those that waited stand, the pseudonym among them.
+    deliver(tmp_path, "crm.customer", [customer(9)])
+    deliver(tmp_path, "usage.topup", [topup(9, msisdn=msisdn(0))])
+    land(holding, tmp_path)
+    assert query(holding, "select customer_id from raw_crm.customer where customer_id like 'erased-%%'") == names
+    joined = (
+        "select count(*)::int from raw_usage.topup join raw_crm.subscription using (msisdn_token)"
+        " where subscription_id like 'erased-%%'"
+    )
+    assert query(holding, joined) == [(1,)]
 
 
 def test_held_rows__go_after_their_time(holding: Settings) -> None:

@@ -1,16 +1,17 @@
 select
-    invoice_line_id,
-    invoice_id,
-    account_id,
-    subscription_id,
-    offer_id,
-    document_type,
-    charge_type,
-    service_month,
-    issued_at,
-    net_amount,
-    tax_amount,
-    currency_code,
-    {{ local_date('issued_at') }} as issued_date,
-    _business_date
-from {{ source('billing', 'invoice_line') }}
+    line.invoice_line_id,
+    line.invoice_id,
+    line.account_id,
+    line.subscription_id,
+    line.offer_id,
+    line.document_type,
+    line.charge_type,
+    line.service_month,
+    line.issued_at,
+    line.net_amount,
+    line.tax_amount,
+    line.currency_code,
+    {{ local_date('line.issued_at') }} as issued_date,
+    load.business_date as _business_date
+from {{ source('billing', 'invoice_line') }} as line
+inner join {{ source('ops', 'load') }} as load on line._load_id = load.load_id
