@@ -96,7 +96,7 @@ def detokenise(
         raise TenureError(f"{source.name} has a column {clear_name!r} already", hint="rename or drop it", exit_code=2)
     tokens = [row[place].strip() for row in rows]
     found, withheld = _look_up(settings, tokens, reason, purpose, channel)
-    reach("detokenise:recorded")
+    reach("detokenise_recorded")
     kept = [
         [*row[:place], found.get(token, ""), *row[place + 1 :]]
         for row, token in zip(rows, tokens, strict=True)

@@ -59,9 +59,9 @@ def erase(settings: Settings, customer_id: str, rebuild: Callable[[], None] | No
         known = connection.execute("select erasure_id from ops.erasure where lookup = %s", (lookup,)).fetchone()
         if known is None:
             _erase_from_warehouse(settings, connection, contracts, customer_id, lookup)
-            reach("erase:committed")
+            reach("erase_committed")
         redact_pending(connection, Archive(settings))
-        reach("erase:redacted")
+        reach("erase_redacted")
         connection.execute(
             "update ops.erasure set archive_redacted_at = clock_timestamp()"
             " where lookup = %s and archive_redacted_at is null",
@@ -123,7 +123,7 @@ def _erase_from_warehouse(
                 (path, numbers, erasure_id),
             )
         connection.execute("update ops.erasure set counts = %s where erasure_id = %s", (json.dumps(counts), erasure_id))
-        reach("erase:before_commit")
+        reach("erase_before_commit")
 
 
 def _renew_keys(settings: Settings, contracts: Mapping[str, Contract]) -> None:

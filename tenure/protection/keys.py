@@ -50,12 +50,12 @@ def rotate(settings: Settings, what: str) -> Rotation:
     with door_closed(settings, "vault") as connection:
         secrets.get(name)
         new = secrets.prepare_next(name)
-        reach("keys:prepared")
+        reach("keys_prepared")
         moved = _MOVES[what](settings, connection, new)
-        reach("keys:moved")
+        reach("keys_moved")
         if not is_injected:
             secrets.promote(name)
-        reach("keys:promoted")
+        reach("keys_promoted")
         if what == "token":
             # Aliases of keys before these two are of no use to anybody.
             connection.execute("delete from vault.alias where not key_id = any(%s)", (list(secrets.generations(name)),))
@@ -82,7 +82,7 @@ def _move_vault(settings: Settings, connection: psycopg.Connection[Any], new: st
             (sealer.key_id, [row[0] for row in rows], sealed),
         )
         moved += len(rows)
-        reach("keys:page")
+        reach("keys_page")
 
 
 def _move_tokens(settings: Settings, connection: psycopg.Connection[Any], new: str) -> int:
@@ -107,7 +107,7 @@ def _move_tokens(settings: Settings, connection: psycopg.Connection[Any], new: s
             (key_id(new), lookups, [row[0] for row in rows]),
         )
         moved += len(rows)
-        reach("keys:page")
+        reach("keys_page")
         last = rows[-1][0]
 
 
@@ -118,7 +118,7 @@ def _move_archive(settings: Settings, connection: psycopg.Connection[Any], new: 
     moved = 0
     for relative in archive.files():
         moved += archive.re_encrypt(relative, new)
-        reach("keys:page")
+        reach("keys_page")
     return moved
 
 

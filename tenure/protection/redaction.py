@@ -106,6 +106,6 @@ def redact_pending(connection: Connection, archive: Archive) -> int:
         if archive.has(relative) and archive.removed_count(relative) == len(gone):
             archive.remove_lines(relative, [line - sum(number < line for number in gone) for line in lines])
             total += len(lines)
-            reach("erase:file_replaced")
+            reach("erase_file_replaced")
         connection.execute("update ops.redaction set is_done = true where ctid = %s::tid", (place,))
     return total

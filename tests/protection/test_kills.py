@@ -34,7 +34,7 @@ def killed(settings: Settings, place: str, *arguments: str) -> None:
 
 @pytest.mark.parametrize(
     "place",
-    ["erase:before_commit", "erase:committed", "erase:file_replaced", "erase:file_replaced:3", "erase:redacted"],
+    ["erase_before_commit", "erase_committed", "erase_file_replaced", "erase_file_replaced:3", "erase_redacted"],
 )
 def test_erasure__killed_anywhere_ends_complete(place: str, landed: Settings) -> None:
     killed(landed, place, "erase", "C000001", "--no-build")
@@ -57,7 +57,7 @@ def test_erasure__killed_anywhere_ends_complete(place: str, landed: Settings) ->
 
 
 @pytest.mark.parametrize("what", ["vault", "token", "archive"])
-@pytest.mark.parametrize("place", ["keys:prepared", "keys:page", "keys:moved", "keys:promoted"])
+@pytest.mark.parametrize("place", ["keys_prepared", "keys_page", "keys_moved", "keys_promoted"])
 def test_rotation__killed_anywhere_loses_nothing(what: str, place: str, landed: Settings, tmp_path: Path) -> None:
     old, values = landed.secret(f"{what}_key"), vault(landed)
     killed(landed, place, "keys", "rotate", what)
@@ -78,6 +78,6 @@ def test_call_list__killed_before_it_is_written_is_on_record(landed: Settings, t
     path.write_text(
         "msisdn_token\n" + query(landed, "select msisdn_token from raw_crm.subscription limit 1")[0][0] + "\n"
     )
-    killed(landed, "detokenise:recorded", "detokenise", str(path), "--column", "msisdn_token", "--reason", "calls")
+    killed(landed, "detokenise_recorded", "detokenise", str(path), "--column", "msisdn_token", "--reason", "calls")
     assert as_role(landed, "vault", "select count(*)::int from vault.access") == [(2,)]
     assert (tmp_path / "list.clear.csv").exists()
