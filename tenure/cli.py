@@ -208,12 +208,11 @@ def sql(
     csv: Annotated[bool, typer.Option("--csv", help="comma-separated output")] = False,
 ) -> None:
     """Run one query on the marts, read-only, as the analyst role."""
-    from tenure.analyst import query as ask
-    from tenure.analyst import to_csv
+    from tenure import analyst
 
-    columns, rows = ask(get_settings(), query)
+    columns, rows = analyst.query(get_settings(), query)
     if csv:
-        sys.stdout.write(to_csv(columns, rows))
+        sys.stdout.write(analyst.to_csv(columns, rows))
     else:
         _print_rows([dict(zip(columns, row, strict=True)) for row in rows], columns)
 
