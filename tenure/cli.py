@@ -8,16 +8,15 @@ import subprocess
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from tenure.contract_commands import contract_app
 from tenure.errors import TenureError
 from tenure.protection.commands import register
 from tenure.settings import get_settings
+from tenure.terminal import out, print_rows, say
 
 app = typer.Typer(
     add_completion=False,
@@ -29,13 +28,6 @@ db_app = typer.Typer(no_args_is_help=True, help="The embedded database: start, s
 app.add_typer(db_app, name="db")
 app.add_typer(contract_app, name="contract")
 register(app)
-
-# Piped output is for programs and logs: nothing is folded at 80 columns there.
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
-
-
-def _say(line: str) -> None:
-    out.print(line, markup=False)
 
 
 def _day(text: str) -> dt.date:
@@ -60,7 +52,7 @@ def simulate(
     from tenure.simulator import simulate as run
 
     summary = run(out_dir, subscriptions, months, days, seed, start, dirty=dirty, late=late)
-    _say(str(summary))
+    say(str(summary))
 
 
 @app.command()
@@ -81,8 +73,8 @@ def land(
     for refusal in balance_sheet.refusals(summary):
         print(f"tenure: {refusal}", file=sys.stderr)
     for line in (*balance_sheet.notes(summary), *balance_sheet.text_of(balance_sheet.of_run(summary.files))):
-        _say(line)
-    _say(str(summary))
+        say(line)
+    say(str(summary))
     if summary.is_refused:
         raise typer.Exit(1)
 
@@ -101,7 +93,7 @@ def build(
     _models("score")
     build_models(["tag:scored"], full_refresh=full_refresh)
     publication = publish(settings)
-    _say(
+    say(
         f"published version {publication.publication_id}, as of {publication.as_of_date}: "
         f"{len(publication.changed_marts)} marts changed, {publication.rows_written} rows written"
     )
@@ -139,12 +131,12 @@ def dashboards(
     settings = get_settings()
     if generate:
         for path in write_datasets(settings):
-            _say(f"changed {path.relative_to(settings.root)}")
+            say(f"changed {path.relative_to(settings.root)}")
         return
     prepare_warehouse(settings)
-    provision(settings, _say)
+    provision(settings, say)
     start_superset(settings)
-    _say("Superset: {} (user {}, password {})".format(*login(settings)))
+    say("Superset: {} (user {}, password {})".format(*login(settings)))
 
 
 @app.command()
@@ -159,7 +151,7 @@ def run(date: Annotated[str, typer.Option(help="business date, YYYY-MM-DD")]) ->
     prepare_warehouse(settings)
     start_airflow(settings)
     wait_for_airflow(settings)
-    run_day(settings, day, _say)
+    run_day(settings, day, say)
 
 
 @app.command()
@@ -179,7 +171,7 @@ def backfill(
     prepare_warehouse(settings)
     start_airflow(settings)
     wait_for_airflow(settings)
-    run_range(settings, first, last, _say)
+    run_range(settings, first, last, say)
 
 
 @app.command()
@@ -208,7 +200,7 @@ def rejects(
     if csv:
         sys.stdout.write(to_csv(list(rows[0]), [tuple(row.values()) for row in rows]) if rows else "")
     else:
-        _print_rows(rows)
+        print_rows(rows)
 
 
 @app.command("replay-rejects")
@@ -220,7 +212,7 @@ def replay_rejects(
     """Check refused rows again, from the archive, under the contracts as they are now; land those that pass."""
     from tenure.landing import replay_rejects as replay
 
-    _say(str(replay(get_settings(), source, entity, rule)))
+    say(str(replay(get_settings(), source, entity, rule)))
 
 
 @app.command()
@@ -229,14 +221,13 @@ def sql(
     csv: Annotated[bool, typer.Option("--csv", help="comma-separated output")] = False,
 ) -> None:
     """Run one query on the marts, read-only, as the analyst role."""
-    from tenure.analyst import query as ask
-    from tenure.analyst import to_csv
+    from tenure import analyst
 
-    columns, rows = ask(get_settings(), query)
+    columns, rows = analyst.query(get_settings(), query)
     if csv:
-        sys.stdout.write(to_csv(columns, rows))
+        sys.stdout.write(analyst.to_csv(columns, rows))
     else:
-        _print_rows([dict(zip(columns, row, strict=True)) for row in rows], columns)
+        print_rows([dict(zip(columns, row, strict=True)) for row in rows], columns)
 
 
 @app.command()
@@ -249,7 +240,7 @@ def digest(
         from tenure.simulator.content import content_digests
 
         contents = content_digests(extracts)
-        _say(json.dumps(contents, indent=1) if as_json else "\n".join(f"{it}  {name}" for name, it in contents.items()))
+        say(json.dumps(contents, indent=1) if as_json else "\n".join(f"{it}  {name}" for name, it in contents.items()))
         return
     from tenure.warehouse import mart_digests
 
@@ -258,7 +249,7 @@ def digest(
         print(json.dumps({item.name: {"rows": item.row_count, "digest": item.digest} for item in found}, indent=1))
     else:
         for item in found:
-            _say(f"{item.digest}  {item.row_count:>9}  {item.name}")
+            say(f"{item.digest}  {item.row_count:>9}  {item.name}")
 
 
 @app.command()
@@ -269,7 +260,7 @@ def doctor() -> None:
     findings = examine(get_settings())
     for finding in findings:
         mark = "ok" if finding.is_fine else ("MISSING" if finding.is_needed else "absent")
-        _say(f"{mark:<8} {finding.subject}: {finding.detail}")
+        say(f"{mark:<8} {finding.subject}: {finding.detail}")
     if any(finding.is_needed and not finding.is_fine for finding in findings):
         raise typer.Exit(1)
 
@@ -281,8 +272,8 @@ def up() -> None:
     from tenure.stack import up as start_all
 
     settings = get_settings()
-    start_all(settings, lambda what: _say(f"starting {what}"))
-    _say("Airflow: {} (user {}, password {})".format(*airflow_login(settings)))
+    start_all(settings, lambda what: say(f"starting {what}"))
+    say("Airflow: {} (user {}, password {})".format(*airflow_login(settings)))
 
 
 @app.command()
@@ -290,8 +281,8 @@ def down() -> None:
     """Stop everything that was started from here."""
     from tenure.stack import down as stop_all
 
-    if not stop_all(get_settings(), _say):
-        _say("nothing was running")
+    if not stop_all(get_settings(), say):
+        say("nothing was running")
 
 
 @app.command()
@@ -299,7 +290,7 @@ def demo() -> None:
     """From nothing to live dashboards on a simulated operator."""
     from tenure.demo import run_demo
 
-    run_demo(get_settings(), _say)
+    run_demo(get_settings(), say)
 
 
 @app.command("prepare-dashboards", hidden=True)
@@ -311,10 +302,10 @@ def prepare_dashboards() -> None:
 
     settings = get_settings()
     try:
-        ensure("superset", say=_say)
+        ensure("superset", say=say)
     except SetupFailed as failure:
         raise TenureError(str(failure)) from None
-    provision(settings, _say)
+    provision(settings, say)
     start_superset(settings)
 
 
@@ -341,7 +332,7 @@ def db_start() -> None:
     started = start_database(settings)
     prepare_warehouse(settings)
     where = f"127.0.0.1:{settings.port('postgres')}" if settings.is_embedded else "the server of TENURE_DATABASE_URL"
-    _say(f"{'started' if started else 'running'}: {where}")
+    say(f"{'started' if started else 'running'}: {where}")
 
 
 @db_app.command("stop")
@@ -349,7 +340,7 @@ def db_stop() -> None:
     """Stop the embedded server."""
     from tenure.database import stop_database
 
-    _say("stopped" if stop_database(get_settings()) else "was not running")
+    say("stopped" if stop_database(get_settings()) else "was not running")
 
 
 @db_app.command("status")
@@ -362,9 +353,9 @@ def db_status() -> None:
         raise TenureError("the server of TENURE_DATABASE_URL is not ours to look after", exit_code=2)
     server = EmbeddedPostgres(settings)
     if not server.is_ready():
-        _say("not running")
+        say("not running")
         raise typer.Exit(1)
-    _say(f"running: 127.0.0.1:{settings.port('postgres')}, process {server.postmaster_pid()}, data {server.data}")
+    say(f"running: 127.0.0.1:{settings.port('postgres')}, process {server.postmaster_pid()}, data {server.data}")
 
 
 @db_app.command("url")
@@ -376,18 +367,6 @@ def db_url(
         print(get_settings().url(role))
     except ValueError as error:
         raise TenureError(str(error), exit_code=2) from None
-
-
-def _print_rows(rows: list[dict[str, Any]], columns: list[str] | None = None) -> None:
-    if not rows:
-        _say("no rows")
-        return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in columns or list(rows[0]):
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    out.print(table, markup=False)
 
 
 def main() -> None:

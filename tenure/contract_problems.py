@@ -102,6 +102,8 @@ def _column_problems(contract: Contract, column: Column) -> Iterator[Problem]:
     names = contract.column_names
     if column.is_personal and column.type != "text":
         yield place, f"personal column {column.name!r} must be text"
+    if column.is_describing and (column.is_required or column.required_when):
+        yield place, f"column {column.name!r} describes a person, so it may be emptied and cannot be required"
     if not column.description:
         yield place, f"column {column.name!r} has no description"
     if column.pattern is not None:

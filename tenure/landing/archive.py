@@ -116,6 +116,11 @@ class Archive:
             path.unlink()
         return len(old)
 
+    def remove_unfinished(self) -> None:
+        """Remove what killed processes left half written; no landing may run."""
+        for path in self._folder.glob("*/*.part"):
+            path.unlink()
+
     def _write(self, target: Path, chunks: Iterable[bytes], secret: str, removed_count: int) -> None:
         cipher = _cipher(secret)
         before = target.stat() if target.exists() else None

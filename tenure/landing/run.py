@@ -87,8 +87,8 @@ def _land_entity(
         # There is no ledger for an entity that nobody agreed on.
         return [(it, [FileResult(it.source, it.entity, it.file_name, "refused", it.refusal)]) for it in deliveries]
     with Loader(settings) as loader, loader.entity_lock(name):
-        KeyStore(loader, contract).renew()
         landing = FileLanding(settings, loader, {name: Ledger(loader, contract.source, contract.entity)})
+        KeyStore(loader, contract).renew()
         results = [(delivery, _land_delivery(landing, delivery, contract)) for delivery in deliveries]
         if any(result.balance.landed for _, found in results for result in found):
             _analyze(loader, contract)
@@ -156,9 +156,10 @@ def _land_mapped(
         loader = stack.enter_context(Loader(settings))
         for name in names:
             stack.enter_context(loader.entity_lock(name))
-            KeyStore(loader, names[name]).renew()
         ledgers = {name: Ledger(loader, contract.source, contract.entity) for name, contract in names.items()}
         landing = FileLanding(settings, loader, ledgers)
+        for contract in names.values():
+            KeyStore(loader, contract).renew()
         for path in paths:
             summary.files += _land_mapped_file(landing, path, mapping, source, up_to_date)
         for name in {f"{item.source}.{item.entity}" for item in summary.files if item.balance.landed}:

@@ -15,6 +15,7 @@ import psycopg
 from tenure.analyst import harmless, to_csv
 from tenure.db import connect
 from tenure.errors import TenureError
+from tenure.failpoints import reach
 from tenure.protection.sealing import Sealer
 from tenure.settings import Settings
 
@@ -95,6 +96,7 @@ def detokenise(
         raise TenureError(f"{source.name} has a column {clear_name!r} already", hint="rename or drop it", exit_code=2)
     tokens = [row[place].strip() for row in rows]
     found, withheld = _look_up(settings, tokens, reason, purpose, channel)
+    reach("detokenise_recorded")
     kept = [
         [*row[:place], found.get(token, ""), *row[place + 1 :]]
         for row, token in zip(rows, tokens, strict=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import psycopg
@@ -32,14 +32,60 @@ def note_pseudonyms(connection: Connection, person: Person) -> None:
 
 
 def replace_in_raw(connection: Connection, contracts: Mapping[str, Contract]) -> int:
-    """Replace ids, numbers and describing values in all raw tables. Returns the number of rows changed."""
+    """Replace ids, numbers and describing values in all raw tables. Returns the number of rows changed.
+
+    Where a key holds them, the hashes of keys are marked to be made anew.
+    """
     changed = 0
     for contract in contracts.values():
-        if id_columns(contract):
-            changed += connection.execute(_by_id(contract)).rowcount
-        for column in number_columns(contract):
-            changed += connection.execute(_by_number(contract, column)).rowcount
+        table = raw_identifier(contract)
+        rows = sum(connection.execute(statement).rowcount for statement in _replacements(contract, table))
+        named = {*id_columns(contract), *(column.name for column in number_columns(contract))}
+        if rows and named & set(contract.primary_key):
+            connection.execute(
+                "update ops.key_chunk set hash_name = 'erased' where source_name = %s and entity_name = %s",
+                (contract.source, contract.entity),
+            )
+        changed += rows
     return changed
+
+
+def replace_in_held_rows(connection: Connection, contracts: Mapping[str, Contract]) -> int:
+    """The same in rows that wait for another row of their key to go. Returns the number of rows changed."""
+    changed = 0
+    copy = sql.Identifier("held_copy")
+    for contract in contracts.values():
+        of = sql.SQL("held.source_name = {} and held.entity_name = {}")
+        names: dict[str, sql.Composable] = {
+            "raw": raw_identifier(contract),
+            "copy": copy,
+            "of": of.format(sql.Literal(contract.source), sql.Literal(contract.entity)),
+        }
+        made = connection.execute(
+            sql.SQL(
+                "create temporary table {copy} on commit drop as select held.ctid as place_id, rebuilt.*"
+                " from ops.held_row as held"
+                " cross join lateral jsonb_populate_record(null::{raw}, held.raw_row) as rebuilt where {of}"
+            ).format(**names)
+        )
+        if made.rowcount:
+            for statement in _replacements(contract, copy):
+                connection.execute(statement)
+            changed += connection.execute(
+                sql.SQL(
+                    "update ops.held_row as held set raw_row = to_jsonb(c) - 'place_id' from {copy} as c"
+                    " where held.ctid = c.place_id and held.raw_row <> to_jsonb(c) - 'place_id'"
+                ).format(**names)
+            ).rowcount
+        connection.execute(sql.SQL("drop table {copy}").format(**names))
+    return changed
+
+
+def _replacements(contract: Contract, table: sql.Identifier) -> Iterator[sql.Composed]:
+    if id_columns(contract):
+        yield _by_id(contract, table)
+    for column in number_columns(contract):
+        yield _by_number(contract, column, table)
 
 
 def _pseudonym(kind: str, column: str) -> sql.Composed:
@@ -48,7 +94,7 @@ def _pseudonym(kind: str, column: str) -> sql.Composed:
     )
 
 
-def _by_id(contract: Contract) -> sql.Composed:
+def _by_id(contract: Contract, table: sql.Identifier) -> sql.Composed:
     ids, subjects = id_columns(contract), subject_columns(contract)
     about = sql.SQL("coalesce({}, null)").format(
         sql.SQL(", ").join(_pseudonym(kind, name) for name, kind in subjects.items()) if subjects else sql.SQL("null")
@@ -71,7 +117,7 @@ def _by_id(contract: Contract) -> sql.Composed:
         for name, kind in ids.items()
     )
     return sql.SQL("update {table} as t set {sets} where {where}").format(
-        table=raw_identifier(contract), sets=sql.SQL(", ").join(sets), where=where
+        table=table, sets=sql.SQL(", ").join(sets), where=where
     )
 
 
@@ -87,7 +133,7 @@ def _instead(contract: Contract, column: Column, about: sql.Composable) -> sql.C
     return sql.SQL("coalesce({}, {})").format(number, about) if column.is_required else number
 
 
-def _by_number(contract: Contract, column: Column) -> sql.Composed:
+def _by_number(contract: Contract, column: Column, table: sql.Identifier) -> sql.Composed:
     """Rows that name nobody, such as usage: a number is replaced for the time in which it was the person's."""
     unnamed = [sql.SQL("t.{} is null").format(sql.Identifier(name)) for name in subject_columns(contract)]
     return sql.SQL(
@@ -97,7 +143,7 @@ def _by_number(contract: Contract, column: Column) -> sql.Composed:
           and (n.valid_from is null or t.{at} >= n.valid_from) and (n.valid_to is null or t.{at} < n.valid_to)
         """
     ).format(
-        table=raw_identifier(contract),
+        table=table,
         token=sql.Identifier(column.landed_name),
         at=sql.Identifier(contract.date_column),
         unnamed=sql.SQL(" and ").join(unnamed) if unnamed else sql.SQL("true"),
@@ -124,30 +170,9 @@ def remove_from(connection: Connection, schema: str) -> int:
     return removed
 
 
-def remove_held_rows(connection: Connection, contracts: Mapping[str, Contract]) -> int:
-    """Delete rows of the person that wait for another row of their key to go."""
-    known = connection.execute("select to_regclass('ops.held_row') is not null").fetchone()
-    if known is None or not known[0]:
-        return 0
-    removed = 0
-    for contract in contracts.values():
-        tests = [
-            sql.SQL("raw_row ->> {} in (select e.id from erased_id as e where e.kind = {})").format(
-                sql.Literal(name), sql.Literal(kind)
-            )
-            for name, kind in id_columns(contract).items()
-        ]
-        tests += [
-            sql.SQL("raw_row ->> {} in (select n.token from erased_number as n)").format(
-                sql.Literal(column.landed_name)
-            )
-            for column in number_columns(contract)
-        ]
-        if tests:
-            removed += connection.execute(
-                sql.SQL("delete from ops.held_row where source_name = %s and entity_name = %s and ({})").format(
-                    sql.SQL(" or ").join(tests)
-                ),
-                (contract.source, contract.entity),
-            ).rowcount
-    return removed
+def remove_unknown_references(connection: Connection) -> int:
+    """Forget the person's ids and numbers among the values that wait for the row they speak of."""
+    return connection.execute(
+        "delete from ops.unknown_reference where reference_value in (select id from erased_id)"
+        " or reference_value in (select token from erased_number)"
+    ).rowcount

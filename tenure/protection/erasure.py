@@ -16,11 +16,20 @@ import psycopg
 
 from tenure.contracts import Contract, load_contracts
 from tenure.errors import TenureError
+from tenure.failpoints import reach
 from tenure.landing.archive import Archive
+from tenure.landing.keys import KeyStore
+from tenure.landing.loader import Loader
 from tenure.landing.schema import raw_identifier
 from tenure.protection.call_list import operating_system_user
 from tenure.protection.door import door_closed
-from tenure.protection.erased_rows import note_pseudonyms, remove_from, remove_held_rows, replace_in_raw
+from tenure.protection.erased_rows import (
+    note_pseudonyms,
+    remove_from,
+    remove_unknown_references,
+    replace_in_held_rows,
+    replace_in_raw,
+)
 from tenure.protection.person import Person, find_person
 from tenure.protection.redaction import lines_to_remove, redact_pending
 from tenure.protection.sealing import Sealer
@@ -56,15 +65,19 @@ def erase(settings: Settings, customer_id: str, rebuild: Callable[[], None] | No
         known = connection.execute("select erasure_id from ops.erasure where lookup = %s", (lookup,)).fetchone()
         if known is None:
             _erase_from_warehouse(settings, connection, contracts, customer_id, lookup)
+            reach("erase_committed")
         redact_pending(connection, Archive(settings))
+        reach("erase_redacted")
         connection.execute(
             "update ops.erasure set archive_redacted_at = clock_timestamp()"
             " where lookup = %s and archive_redacted_at is null",
             (lookup,),
         )
+        _renew_keys(settings, contracts)
         for contract in contracts.values():
             if known is None:
                 connection.execute(f"vacuum (analyze) {raw_identifier(contract).as_string(connection)}")
+        connection.execute("vacuum ops.key_chunk, ops.held_row, ops.reject, vault.identity")
         _write_tombstones_file(settings, connection)
     if rebuild is not None:
         rebuild()
@@ -102,7 +115,8 @@ def _erase_from_warehouse(
             "subscriptions": len(person.ids["subscription"]),
             "phone_numbers": len(person.numbers),
             "raw_rows": replace_in_raw(connection, contracts),
-            "held_rows": remove_held_rows(connection, contracts),
+            "held_rows": replace_in_held_rows(connection, contracts),
+            "unknown_references": remove_unknown_references(connection),
             "rejects": _remove_rejects(connection, lines),
             "vault_rows": _remove_from_vault(connection, person),
             **{f"{schema}_rows": remove_from(connection, schema) for schema in SCORED_SCHEMAS},
@@ -116,6 +130,14 @@ def _erase_from_warehouse(
                 (path, numbers, erasure_id),
             )
         connection.execute("update ops.erasure set counts = %s where erasure_id = %s", (json.dumps(counts), erasure_id))
+        reach("erase_before_commit")
+
+
+def _renew_keys(settings: Settings, contracts: Mapping[str, Contract]) -> None:
+    """Hashes of keys that held an id are made of the pseudonym now; landing would do it as well."""
+    with Loader(settings) as loader:
+        for contract in contracts.values():
+            KeyStore(loader, contract).renew()
 
 
 def _until_now(connection: Connection, person: Person) -> Person:

@@ -29,13 +29,19 @@ def without_lines(chunks: Iterable[bytes], name: str, numbers: Collection[int]) 
         b"".join(line for number, line in enumerate(lines, first) if number not in dropped)
         for first, lines in _line_blocks(_inflated(chunks, name))
     )
-    if not name.lower().endswith(".gz"):
+    if name.lower().endswith(".gz"):
+        packer = zlib.compressobj(wbits=31)
+        for block in kept:
+            yield packer.compress(block)
+        yield packer.flush()
+    elif name.lower().endswith(".zst"):
+        out = pa.BufferOutputStream()
+        with pa.CompressedOutputStream(out, "zstd") as zstd:
+            for block in kept:
+                zstd.write(block)
+        yield out.getvalue().to_pybytes()
+    else:
         yield from kept
-        return
-    packer = zlib.compressobj(wbits=31)
-    for block in kept:
-        yield packer.compress(block)
-    yield packer.flush()
 
 
 def lines_with(chunks: Iterable[bytes], name: str, needles: Iterable[str]) -> Iterator[Line]:
@@ -62,6 +68,11 @@ def lines_with(chunks: Iterable[bytes], name: str, needles: Iterable[str]) -> It
 
 
 def _inflated(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
+    if name.lower().endswith(".zst"):
+        with pa.CompressedInputStream(pa.BufferReader(b"".join(chunks)), "zstd") as stream:
+            while block := stream.read(_BLOCK_BYTES):
+                yield block
+        return
     if not name.lower().endswith(".gz"):
         yield from chunks
         return

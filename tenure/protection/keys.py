@@ -14,6 +14,7 @@ import polars as pl
 import psycopg
 
 from tenure.errors import TenureError
+from tenure.failpoints import reach
 from tenure.landing.archive import Archive
 from tenure.landing.tokens import token_mac
 from tenure.protection.door import door_closed
@@ -49,9 +50,12 @@ def rotate(settings: Settings, what: str) -> Rotation:
     with door_closed(settings, "vault") as connection:
         secrets.get(name)
         new = secrets.prepare_next(name)
+        reach("keys_prepared")
         moved = _MOVES[what](settings, connection, new)
+        reach("keys_moved")
         if not is_injected:
             secrets.promote(name)
+        reach("keys_promoted")
         if what == "token":
             # Aliases of keys before these two are of no use to anybody.
             connection.execute("delete from vault.alias where not key_id = any(%s)", (list(secrets.generations(name)),))
@@ -78,6 +82,7 @@ def _move_vault(settings: Settings, connection: psycopg.Connection[Any], new: st
             (sealer.key_id, [row[0] for row in rows], sealed),
         )
         moved += len(rows)
+        reach("keys_page")
 
 
 def _move_tokens(settings: Settings, connection: psycopg.Connection[Any], new: str) -> int:
@@ -102,13 +107,19 @@ def _move_tokens(settings: Settings, connection: psycopg.Connection[Any], new: s
             (key_id(new), lookups, [row[0] for row in rows]),
         )
         moved += len(rows)
+        reach("keys_page")
         last = rows[-1][0]
 
 
 def _move_archive(settings: Settings, connection: psycopg.Connection[Any], new: str) -> int:
     """Encrypt every archived file again that is not under the new key yet."""
     archive = Archive(settings)
-    return sum(archive.re_encrypt(relative, new) for relative in archive.files())
+    archive.remove_unfinished()
+    moved = 0
+    for relative in archive.files():
+        moved += archive.re_encrypt(relative, new)
+        reach("keys_page")
+    return moved
 
 
 _MOVES: dict[str, Callable[[Settings, psycopg.Connection[Any], str], int]] = {

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from tenure.contracts import Contract
+from tenure.failpoints import reach
 from tenure.landing.archive import Archive, delivered_name
 from tenure.protection.file_lines import lines_with
 from tenure.protection.person import Person
@@ -92,6 +93,7 @@ def redact_pending(connection: Connection, archive: Archive) -> int:
 
     A file says itself how many lines it lacks, so that an interruption between rewriting it and noting that is no harm.
     """
+    archive.remove_unfinished()
     total = 0
     pending = connection.execute(
         "select ctid::text, archive_path, line_numbers from ops.redaction where not is_done order by redacted_at"
@@ -104,5 +106,6 @@ def redact_pending(connection: Connection, archive: Archive) -> int:
         if archive.has(relative) and archive.removed_count(relative) == len(gone):
             archive.remove_lines(relative, [line - sum(number < line for number in gone) for line in lines])
             total += len(lines)
+            reach("erase_file_replaced")
         connection.execute("update ops.redaction set is_done = true where ctid = %s::tid", (place,))
     return total

@@ -20,8 +20,11 @@ def kind_of(column_name: str) -> str | None:
 
 
 def id_columns(contract: Contract) -> dict[str, str]:
-    """Column name to the kind of thing that it identifies."""
-    found = {column.name: kind_of(column.name) for column in contract.columns}
+    """Column name to the kind of thing that it identifies: by what the contract says it refers to, or by its name."""
+    found = {}
+    for column in contract.columns:
+        target = contract.references.get(column.name, column.name)
+        found[column.name] = kind_of(target.rpartition(".")[2])
     return {name: kind for name, kind in found.items() if kind}
 
 

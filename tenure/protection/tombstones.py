@@ -63,7 +63,7 @@ class Tombstones:
 
     @property
     def exist(self) -> bool:
-        """Whether anybody was ever erased."""
+        """Whether anybody was erased."""
         return bool(self._known)
 
     def _find(self, kind: str, values: pl.Series) -> dict[str, list[Tombstone]]:

@@ -142,7 +142,7 @@ def test_everything_landed_anew__gives_the_same_rows(operator: Operator, tmp_pat
     erase(settings, operator.customer_id, None)
     raw, before = everything(settings), counts(settings)
     tables = [contract.raw_table for contract in load_contracts(settings.root).values()]
-    as_role(settings, "owner", f"truncate ops.load, ops.reject, {', '.join(tables)}")
+    as_role(settings, "owner", f"truncate ops.load, ops.key_chunk, {', '.join(tables)} cascade")
     for path in settings.archive_dir.rglob("*.enc"):
         path.unlink()
     as_role(settings, "owner", "truncate ops.redaction, vault.identity")
