@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import subprocess
 import sys
 import traceback
@@ -14,7 +15,8 @@ import typer
 
 from tenure.contract_commands import contract_app
 from tenure.errors import TenureError
-from tenure.protection.commands import register
+from tenure.landing_commands import register as register_landing
+from tenure.protection.commands import register as register_protection
 from tenure.settings import get_settings
 from tenure.terminal import out, print_rows, say
 
@@ -27,7 +29,8 @@ app = typer.Typer(
 db_app = typer.Typer(no_args_is_help=True, help="The embedded database: start, stop, status, url.")
 app.add_typer(db_app, name="db")
 app.add_typer(contract_app, name="contract")
-register(app)
+register_landing(app)
+register_protection(app)
 
 
 def _day(text: str) -> dt.date:
@@ -187,35 +190,6 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="for programs")]
 
 
 @app.command()
-def rejects(
-    limit: Annotated[int | None, typer.Option(help="how many rows; 50, or all as CSV", min=1)] = None,
-    file: Annotated[str | None, typer.Option(help="only those of the file of this name")] = None,
-    csv: Annotated[bool, typer.Option("--csv", help="comma-separated output")] = False,
-) -> None:
-    """The refused rows: file, line, column, rule, what to do."""
-    from tenure.analyst import to_csv
-    from tenure.landing import reject_report
-
-    rows = reject_report(get_settings(), limit if limit or csv else 50, file)
-    if csv:
-        sys.stdout.write(to_csv(list(rows[0]), [tuple(row.values()) for row in rows]) if rows else "")
-    else:
-        print_rows(rows)
-
-
-@app.command("replay-rejects")
-def replay_rejects(
-    source: Annotated[str | None, typer.Option(help="only of this source")] = None,
-    entity: Annotated[str | None, typer.Option(help="only of this entity")] = None,
-    rule: Annotated[str | None, typer.Option(help="only rows refused by this rule")] = None,
-) -> None:
-    """Check refused rows again, from the archive, under the contracts as they are now; land those that pass."""
-    from tenure.landing import replay_rejects as replay
-
-    say(str(replay(get_settings(), source, entity, rule)))
-
-
-@app.command()
 def sql(
     query: Annotated[str, typer.Argument(help="one SELECT")],
     csv: Annotated[bool, typer.Option("--csv", help="comma-separated output")] = False,
@@ -371,6 +345,9 @@ def db_url(
 
 def main() -> None:
     """Entry point: exit status 0 done, 1 refused, 2 wrong use; every error is one line."""
+    # Memory that columns no longer need goes back at once; read when the libraries are loaded, which is later.
+    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     try:
         # Outside standalone mode `typer.Exit(1)` comes back as the returned value.
         code = app(standalone_mode=False)

@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     airflow_port: Port | None = None
     superset_port: Port | None = None
     dbt_threads: int = Field(default=2, ge=1, le=64)
-    landing_workers: int = Field(default_factory=lambda: min(4, os.cpu_count() or 1), ge=1, le=64)
+    landing_workers: int = Field(default=2, ge=1, le=64)
     demo_subscriptions: int = Field(default=2500, ge=50)
     demo_months: int = Field(default=15, ge=12)
     demo_days: int = Field(default=10, ge=1, le=27)

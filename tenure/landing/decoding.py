@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from tenure.landing.results import FileRefused
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 4 << 20
 MAX_LINE_BYTES = 1 << 20
 Compression = Literal["", "gz", "zst"]
 # A compressed file may inflate this much and no more: ratio beyond the first 64 MiB, and in total.

@@ -187,7 +187,12 @@ class EntityLoad:
         """Raises FileRefused when most rows are of other days than the file: it is that of another day."""
         limit, total = self.contract.wrong_day_share, sum(self.days.values())
         others = Counter({day: count for day, count in self.days.items() if not period[0] <= day <= period[1]})
-        if limit is None or others.total() <= max(limit * total, WRONG_DAY_ALLOWANCE):
+        # Where rows may be as old as they like, a file may bring history.
+        if (
+            limit is None
+            or self.contract.late_days is None
+            or others.total() <= max(limit * total, WRONG_DAY_ALLOWANCE)
+        ):
             return
         ((day, _),) = others.most_common(1)
         raise FileRefused(

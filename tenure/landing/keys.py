@@ -29,7 +29,7 @@ from tenure.landing.schema import raw_identifier
 HASH_NAME = f"polars {pl.__version__}"
 
 # Beyond this many keys they wait on disk, and are looked at one range of hashes after the other.
-KEYS_IN_MEMORY = 1_000_000
+KEYS_IN_MEMORY = 250_000
 _RANGES = 256
 _PLACE = np.dtype([("hash", "<u8"), ("line", "<i8")])
 

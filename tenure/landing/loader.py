@@ -141,12 +141,8 @@ _TAKE_FENCE = """
 def arrow_table(frame: pl.DataFrame) -> pa.Table:
     """The frame as Arrow, with the types that the binary COPY of the driver knows."""
     table = frame.to_arrow()
-    fields = [pa.field(item.name, pa.string() if not _is_plain(item.type) else item.type) for item in table.schema]
+    fields = [pa.field(item.name, pa.string() if pa.types.is_null(item.type) else item.type) for item in table.schema]
     return table.cast(pa.schema(fields))
-
-
-def _is_plain(kind: pa.DataType) -> bool:
-    return not (pa.types.is_large_string(kind) or pa.types.is_string_view(kind) or pa.types.is_null(kind))
 
 
 def _failure(error: adbc_driver_manager.Error) -> TenureError:

@@ -49,7 +49,8 @@ def operator(settings: Settings, extracts: Path, tmp_path: Path) -> Iterator[Ope
             target = own / path.relative_to(extracts)
             target.parent.mkdir(parents=True, exist_ok=True)
             os.link(path, target)
-    assert not land(settings, own).is_refused
+    landed = land(settings, own)
+    assert not landed.is_refused, str(landed)
     customer_id, canaries = chosen(own)
     assert all(canaries.values())
     yield Operator(settings, own, customer_id, canaries)
