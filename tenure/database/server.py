@@ -23,7 +23,7 @@ from tenure.ports import ReservedPorts, is_port_free
 from tenure.settings import Settings
 
 START_SECONDS = 60
-STOP_SECONDS = 60
+STOP_SECONDS = 120
 
 CONFIGURATION = """\
 # Written by `tenure db start`: edits are lost.

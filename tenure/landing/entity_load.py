@@ -31,7 +31,7 @@ from tenure.protection.identity_writer import IdentityWriter
 
 MAX_REJECTS_OF_REFUSED_FILE = 1000
 # So many rows of other days may come in any file: they may be the late ones of a quiet day.
-WRONG_DAY_ALLOWANCE = 20
+WRONG_DAY_ALLOWANCE = 100
 
 
 @dataclass(frozen=True)

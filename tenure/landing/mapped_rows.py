@@ -124,6 +124,7 @@ def _found(
                     "message"
                 ),
                 masked(pl.col("text")).alias("masked_text"),
+                pl.lit(None, dtype=REJECT_SCHEMA["due_at"]).alias("due_at"),
             )
         )
     lost_rows = pl.concat(rejects)

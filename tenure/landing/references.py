@@ -6,8 +6,10 @@ The rows land all the same, and the marts show them under an unknown member, so 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
+import psycopg
 from psycopg import sql
 
 from tenure.contracts import Contract
@@ -83,27 +85,22 @@ def _referred(contract: Contract, name: str) -> dict[str, sql.Identifier]:
     return {"table": sql.Identifier(f"raw_{source}", entity), "key": sql.Identifier(landed)}
 
 
-def settle_references(loader: Loader, contracts: Mapping[str, Contract]) -> int:
+def settle_references(connection: psycopg.Connection[Any], contracts: Mapping[str, Contract]) -> int:
     """Close what has become known since, in one statement per reference. Returns the number of values."""
     settled = 0
-    waiting = loader.rows(
+    waiting = connection.execute(
         "select distinct source_name || '.' || entity_name, column_name from ops.unknown_reference"
         " where resolved_at is null"
-    )
+    ).fetchall()
     for entity, name in sorted(waiting):
         contract = contracts.get(entity)
         if contract is None or name not in contract.references:
             continue
         statement = sql.SQL(
             """
-            with settled as (
-                update ops.unknown_reference as waiting set resolved_at = clock_timestamp()
-                where resolved_at is null and source_name = {source} and entity_name = {entity}
-                    and column_name = {column}
-                    and exists (select 1 from {table} as known where known.{key} = waiting.reference_value)
-                returning 1
-            )
-            select count(*) from settled
+            update ops.unknown_reference as waiting set resolved_at = clock_timestamp()
+            where resolved_at is null and source_name = {source} and entity_name = {entity} and column_name = {column}
+                and exists (select 1 from {table} as known where known.{key} = waiting.reference_value)
             """
         ).format(
             source=sql.Literal(contract.source),
@@ -111,5 +108,5 @@ def settle_references(loader: Loader, contracts: Mapping[str, Contract]) -> int:
             column=sql.Literal(name),
             **_referred(contract, name),
         )
-        settled += int(loader.rows(statement.as_string())[0][0])
+        settled += connection.execute(statement).rowcount
     return settled

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tenure.contracts import Contract, load_contracts
+from tenure.db import connect
 from tenure.errors import TenureError
 from tenure.landing.delivery import Delivery, Manifest, find_deliveries, period_of, read_manifest
 from tenure.landing.entity_load import as_they_are
@@ -106,8 +107,8 @@ def _look_after(settings: Settings, contracts: Mapping[str, Contract]) -> None:
     from tenure.protection.retention import remove_old
 
     replay_due(settings, contracts)
-    with Loader(settings) as loader:
-        settle_references(loader, contracts)
+    with connect("loader", settings=settings) as connection:
+        settle_references(connection, contracts)
     remove_old(settings)
 
 

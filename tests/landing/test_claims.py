@@ -111,7 +111,8 @@ def test_keys_of_a_large_file__wait_on_disk_and_are_found(
 
     monkeypatch.setattr(decoding, "BLOCK_BYTES", 2000)
     deliver(tmp_path, "usage.topup", [*topups(500), *topups(5), topup(9, amount="3.00")])
-    deliver(tmp_path, "usage.topup", topups(300, first=400), day="20260111")
+    covered = {"period_from": "2026-01-10", "period_to": "2026-01-11"}
+    deliver(tmp_path, "usage.topup", topups(300, first=400), day="20260111", manifest=covered)
     land(warehouse, tmp_path)
     assert query(warehouse, "select count(*), count(distinct topup_id) from raw_usage.topup") == [(698, 698)]
     assert ledger(warehouse) == [("landed", 1, 506, 499, 2, 5), ("landed", 1, 300, 199, 0, 101)]

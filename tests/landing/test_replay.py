@@ -116,21 +116,21 @@ def test_unknown_numbers__wait_until_their_subscriptions_come(warehouse: Setting
 
 
 def test_file_of_another_day__is_refused(warehouse: Settings, tmp_path: Path) -> None:
-    deliver(tmp_path, "usage.topup", topups(60), day="20260111")
+    deliver(tmp_path, "usage.topup", topups(160), day="20260111")
     (result,) = land(warehouse, tmp_path).files
     assert result.message == (
-        "60 of its 60 good rows are of other days than 2026-01-11, most of 2026-01-10: is it the file of another day?"
+        "160 of its 160 good rows are of other days than 2026-01-11, most of 2026-01-10: is it the file of another day?"
     )
     assert query(warehouse, "select count(*) from raw_usage.topup") == [(0,)]
     # Half of it late is a bad day, not a wrong one; and a manifest may say what the file covers.
-    late = [topup(number, topped_up_at="2026-01-11T10:00:00+08:00") for number in range(100, 140)]
-    deliver(tmp_path, "usage.topup", [*topups(40), *late], day="20260111")
+    late = [topup(number, topped_up_at="2026-01-11T10:00:00+08:00") for number in range(200, 400)]
+    deliver(tmp_path, "usage.topup", [*topups(150), *late], day="20260111")
     assert not land(warehouse, tmp_path).is_refused
     assert query(warehouse, "select record_date, row_count, is_late from ops.load_day order by 1") == [
-        (dt.date(2026, 1, 10), 40, True), (dt.date(2026, 1, 11), 40, False),
+        (dt.date(2026, 1, 10), 150, True), (dt.date(2026, 1, 11), 200, False),
     ]  # fmt: skip
     manifest = {"period_from": "2026-01-10", "period_to": "2026-01-12"}
-    deliver(tmp_path, "usage.topup", topups(60, first=200), day="20260112", manifest=manifest)
+    deliver(tmp_path, "usage.topup", topups(160, first=500), day="20260112", manifest=manifest)
     assert not land(warehouse, tmp_path).is_refused
 
 
