@@ -11,6 +11,7 @@ import polars as pl
 from psycopg import sql
 
 from tenure.contracts import Contract
+from tenure.failpoints import reach
 from tenure.landing.loader import Loader
 
 # Distinct values are put together when so many have come.
@@ -111,5 +112,7 @@ def settle_references(loader: Loader, contracts: Mapping[str, Contract]) -> int:
             column=sql.Literal(name),
             **_referred(contract, name),
         )
+        reach("before_references")
         settled += int(loader.rows(statement.as_string())[0][0])
+        reach("after_references")
     return settled
