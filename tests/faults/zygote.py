@@ -1,8 +1,9 @@
-"""Commands in processes of their own that may die, at the cost of a fork: the modules are imported once.
+"""Landings in processes of their own that may die, at the cost of a fork: the modules are imported once.
 
 Run as a program it imports all that `tenure land` needs and waits; for every line on its input it forks a child, which
-runs the command. Nothing is used before the fork: threads and pools of libraries do not survive one. Blocks and memory
-for keys are made small there, so that tiny files come in several batches and their keys wait on disk.
+lands as that command does once the warehouse is prepared. Nothing is used before the fork: threads and pools of
+libraries do not survive one. Blocks and memory for keys are made small there, so that tiny files come in several
+batches and their keys wait on disk.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,7 @@ from tenure.settings import ROOT
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended: its exit status (negative: killed), what it said, how often it passed each fail-point."""
+    """How a landing ended: its exit status (negative: killed), what it said, how often it passed each fail-point."""
 
     status: int
     output: str
@@ -28,7 +30,7 @@ class Done:
 
 
 class Zygote:
-    """The process that forks; commands run one after the other in the home of its settings."""
+    """The process that forks; landings run one after the other in the home of its settings."""
 
     def __init__(self, home: Path, folder: Path) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TENURE_")}
@@ -43,11 +45,11 @@ class Zygote:
             text=True,
         )
 
-    def run(self, *arguments: str, kill_at: str = "") -> Done:
-        """Run `tenure` with these arguments, to die at a fail-point."""
+    def run(self, location: Path, mapping: Path | None = None, kill_at: str = "") -> Done:
+        """Land a folder, or a file through a mapping, to die at a fail-point."""
         assert self._process.stdin and self._process.stdout
         self._counts.unlink(missing_ok=True)
-        self._process.stdin.write(json.dumps({"arguments": arguments, "kill_at": kill_at}) + "\n")
+        self._process.stdin.write(json.dumps([str(location), str(mapping or ""), kill_at]) + "\n")
         self._process.stdin.flush()
         status = int(self._process.stdout.readline())
         passed = json.loads(self._counts.read_text()) if self._counts.exists() else {}
@@ -66,10 +68,7 @@ def _serve(output: Path, counts: Path) -> None:
     import pyarrow.json
     import pyarrow.parquet  # noqa: F401
 
-    import tenure.cli
-    import tenure.landing.balance_sheet
-    import tenure.protection.retention
-    import tenure.warehouse  # noqa: F401
+    import tenure.protection.retention  # noqa: F401
     from tenure.contracts import load_contracts
     from tenure.landing import decoding, file_landing, keys
 
@@ -78,17 +77,17 @@ def _serve(output: Path, counts: Path) -> None:
     keys.KEYS_IN_MEMORY = 20
     load_contracts(ROOT)
     for line in sys.stdin:
-        request = json.loads(line)
         child = os.fork()
         if child == 0:
-            _run(request["arguments"], request["kill_at"], output, counts)
+            _run(*json.loads(line), output, counts)
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
 
 
-def _run(arguments: list[str], kill_at: str, output: Path, counts: Path) -> None:
+def _run(location: str, mapping: str, kill_at: str, output: Path, counts: Path) -> None:
     from tenure import failpoints
-    from tenure.cli import main
+    from tenure.landing import land
+    from tenure.settings import get_settings
 
     code = 99
     try:
@@ -96,10 +95,11 @@ def _run(arguments: list[str], kill_at: str, output: Path, counts: Path) -> None
         os.dup2(said, 1)
         os.dup2(said, 2)
         os.environ[failpoints.VARIABLE] = kill_at
-        sys.argv = ["tenure", *arguments]
-        main()
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 1
+        summary = land(get_settings(), location, mapping=Path(mapping) if mapping else None)
+        print(summary)
+        code = int(summary.is_refused)
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         counts.write_text(json.dumps(failpoints.PASSED))
