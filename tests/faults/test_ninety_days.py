@@ -1,4 +1,4 @@
-"""Ninety days of a dirty operator, delivered in any order and partly three times, land as its clean days do in order."""
+"""Ninety days of a dirty operator, in any order and partly three times, land as its clean days do in order."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _text(value: Any) -> str:
 
 
 def _day(contract: Contract, delivery: Delivery, row: Row, before: date) -> date:
-    """The day whose file brings a row: its own, where it can be read and is of this month, or that of the row before."""
+    """The day whose file brings a row: its own where it is one of this month, or that of the row before."""
     try:
         day = date.fromisoformat(_text(row[contract.date_column])[:10])
     except ValueError:
@@ -80,7 +80,7 @@ def _copy(path: Path, folder: Path, name: str) -> None:
 
 
 def _deliver_at_random(files: list[Path], folder: Path) -> list[Path]:
-    """The folders of several landings: every file in one of them, each tenth also twice more, once under another name."""
+    """The folders of several landings: every file in one of them, each tenth twice more, once by another name."""
     choose = random.Random(20)  # noqa: S311 (no secret)
     folders = [folder / str(number) for number in range(LANDINGS)]
     for path in files:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck
+from hypothesis import HealthCheck, Phase
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
@@ -72,6 +72,8 @@ class Deliveries(RuleBasedStateMachine):
     def start(self) -> None:
         empty_warehouse(self.settings)
         self.folder = Path(tempfile.mkdtemp())
+        for name in ENTITIES:
+            (self.folder / name).mkdir()
         self.delivered: dict[str, dict[Name, Content]] = {name: {} for name in ENTITIES}
         self.oracles = {name: Entity(conflict == "suspend") for name, conflict in ENTITIES.items()}
 
@@ -115,9 +117,6 @@ class Deliveries(RuleBasedStateMachine):
         land(self.settings, self.folder, source=entity.partition(".")[0], up_to_date=dt.date(2026, 1, until))
         files = self.delivered[entity]
         self.oracles[entity].land({name: content for name, content in files.items() if name.day <= until})
-        # Rows whose day has come land at the end of a landing that finds any file.
-        if not any(name.day <= until for name in files):
-            replay_rejects(self.settings)
         self._check()
 
     @rule(place=st.sampled_from(PLACES), passes=st.integers(1, 4))
@@ -226,6 +225,8 @@ def test_any_history__ends_as_the_oracle_says(warehouse: Settings, zygote: Zygot
             derandomize="TENURE_TEST_EXAMPLES" not in os.environ,
             suppress_health_check=list(HealthCheck),
             database=None,
+            # Each step lands: what was found is short enough, and made shorter it would take hours.
+            phases=[Phase.generate],
             print_blob=True,
         ),
     )

@@ -79,7 +79,8 @@ def _serve(output: Path, counts: Path) -> None:
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            _run(*json.loads(line), output, counts)
+            location, mapping, kill_at = json.loads(line)
+            _run(location, mapping, kill_at, output, counts)
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
 
