@@ -196,7 +196,7 @@ class Deliveries(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         empty_warehouse(self.settings)
         half = len(files) // 2
-        for part in (files[:half], files[half:]):
+        for part in filter(None, (files[:half], files[half:])):
             for entity, name in part:
                 self._write(entity, name, self.oracles[entity].files[name])
             land(self.settings, self.folder)
