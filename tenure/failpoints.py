@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from threading import Lock
 
 VARIABLE = "TENURE_KILL_AT"
 
@@ -14,11 +15,12 @@ def reach(place: str) -> None:
     if not wanted:
         return
     name, _, count = wanted.partition(":")
-    if name != place:
-        return
-    _PASSED[place] = _PASSED.get(place, 0) + 1
-    if _PASSED[place] == int(count or 1):
-        os.kill(os.getpid(), signal.SIGKILL)
+    with _LOCK:
+        PASSED[place] = PASSED.get(place, 0) + 1
+        if (name, int(count or 1)) == (place, PASSED[place]):
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
-_PASSED: dict[str, int] = {}
+# How often each place was passed, while TENURE_KILL_AT names any. Entities land in threads.
+PASSED: dict[str, int] = {}
+_LOCK = Lock()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import struct
 import time
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tenure.errors import TenureError
+from tenure.failpoints import reach
 from tenure.protection.file_lines import without_lines
 from tenure.secrets_file import key_id
 from tenure.settings import Settings
@@ -117,16 +121,19 @@ class Archive:
         return len(old)
 
     def remove_unfinished(self) -> None:
-        """Remove what killed processes left half written; no landing may run."""
+        """Remove what killed processes left half written; what is being written is locked, and stays."""
         for path in self._folder.glob("*/*.part"):
-            path.unlink()
+            with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as left:
+                fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _is_at(left, path):
+                    path.unlink()
 
     def _write(self, target: Path, chunks: Iterable[bytes], secret: str, removed_count: int) -> None:
         cipher = _cipher(secret)
         before = target.stat() if target.exists() else None
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         unfinished = target.with_name(f"{target.name}.{os.getpid()}.part")
-        with unfinished.open("wb") as out:
+        with _locked(unfinished) as out:
             out.write(_MAGIC + f"{key_id(secret)} {removed_count:0{_COUNT_BYTES}x}\n".encode())
             previous: bytes | None = None
             position = 0
@@ -136,9 +143,12 @@ class Archive:
                     position += 1
                 previous = chunk
             out.write(_sealed(cipher, previous or b"", position, is_last=True))
-        if before is not None:
-            os.utime(unfinished, ns=(before.st_atime_ns, before.st_mtime_ns))
-        unfinished.replace(target)
+            out.flush()
+            if before is not None:
+                os.utime(unfinished, ns=(before.st_atime_ns, before.st_mtime_ns))
+            reach("before_rename")
+            unfinished.replace(target)
+        reach("after_rename")
 
 
 _HEAD_BYTES = len(_MAGIC) + _KEY_ID_BYTES + 1 + _COUNT_BYTES + 1
@@ -147,6 +157,24 @@ _HEAD_BYTES = len(_MAGIC) + _KEY_ID_BYTES + 1 + _COUNT_BYTES + 1
 def delivered_name(relative: str) -> str:
     """The name that an archived file was delivered under."""
     return relative.rpartition("/")[2].removesuffix(".enc").rpartition(".")[0]
+
+
+def _locked(path: Path) -> IO[bytes]:
+    """A new file that nobody takes for a left one while it is open."""
+    while True:
+        out = path.open("wb")
+        fcntl.flock(out, fcntl.LOCK_EX)
+        if _is_at(out, path):
+            return out
+        # Removed before it was locked.
+        out.close()
+
+
+def _is_at(stream: IO[bytes], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _head(head: bytes, relative: str) -> tuple[str, int]:

@@ -24,6 +24,7 @@ import polars as pl
 from psycopg import sql
 
 from tenure.contracts import Contract
+from tenure.failpoints import reach
 from tenure.landing.keys import Hashes, KeyPlaces, KeyStore, LoadKeys
 from tenure.landing.loader import Loader
 from tenure.landing.schema import raw_columns, raw_identifier
@@ -199,11 +200,13 @@ class Claims:
         )
         run("analyze claimed_place")
         for statement in (_CLAIMS, "analyze claim", _HOLD, _TAKE_OUT, _PUT_IN, _RENAME, _NO_LONGER_REFUSED, _REFUSED):
+            reach("before_claims")
             run(self._filled(statement))
         moves = [self._move(row) for row in self._loader.rows(self._filled(_MOVED))]
         # Last, because what it deletes is looked at above.
         run(self._filled(_RELEASE))
         run("drop table claim, claimed_place")
+        reach("after_claims")
         return moves
 
     def _move(self, row: tuple[Any, ...]) -> Move:

@@ -127,6 +127,8 @@ class FileLanding:
                 ledger.write(load_id, entry)
                 if load:
                     ledger.write_rejects(load_id, name, load.shown_rejects)
+                reach("before_refusal_commit")
+            reach("after_refusal_commit")
             ledger.committed(load_id, entry)
         return FileResult(
             contract.source, contract.entity, name, "refused", message, entry.business_date, entry.version, balance
@@ -169,6 +171,8 @@ class FileLanding:
                 ledger.write(load_id, entry)
                 if landed and landed.sha256 == snapshot.sha256:
                     ledger.seen(landed, snapshot.fingerprint)
+                reach("before_duplicate_commit")
+            reach("after_duplicate_commit")
             ledger.committed(load_id, entry)
             done.append(self._result(plan, target, "duplicate_delivery", version, message))
         return done, todo
@@ -260,6 +264,7 @@ class FileLanding:
         stack.callback(load.close)
         previous = self._landed(plan, target)
         if previous is not None:
+            reach("before_supersede")
             load.replace(previous.load_id)
             ledger.supersede(previous)
             reach("after_supersede")
@@ -308,6 +313,7 @@ class FileLanding:
     ) -> Entry:  # fmt: skip
         contract, manifest = target.contract, plan.manifest
         ledger = self._ledgers[contract.name]
+        reach("before_settle")
         for move in load.settle():
             ledger.moved(move)
         reach("after_settle")
@@ -316,7 +322,9 @@ class FileLanding:
             raise FileRefused("it has a header and no rows")
         load.check_reject_share()
         load.check_days(target.period)
+        reach("before_identities")
         load.identities.store()
+        reach("after_identities")
         entry = self._entry(plan, target, started, load)
         notes = [*warnings, *([f"correction: version {entry.version}"] if entry.version > 1 else [])]
         entry = replace(

@@ -21,6 +21,7 @@ import pyarrow as pa
 from psycopg import sql
 
 from tenure.contracts import Contract
+from tenure.failpoints import reach
 from tenure.landing.batches import LINE
 from tenure.landing.loader import Loader
 from tenure.landing.schema import raw_identifier
@@ -86,7 +87,9 @@ class LoadKeys:
         run = _sorted(self._waiting)
         edges = np.searchsorted(run["hash"], _edges()).astype(np.int64)
         self._runs.append((self._written, np.append(edges, len(run))))
+        reach("before_spill")
         run.tofile(self._file)
+        reach("after_spill")
         self._written += len(run)
         self._waiting, self._waiting_count = [], 0
 
@@ -143,6 +146,8 @@ class KeyStore:
         for (load_id,) in old:
             with self._loader.transaction():
                 self._renew(int(load_id))
+                reach("before_renewal_commit")
+            reach("after_renewal_commit")
 
     def _renew(self, load_id: int) -> None:
         names = {

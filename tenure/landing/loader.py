@@ -13,6 +13,7 @@ import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 
 from tenure.errors import TenureError
+from tenure.failpoints import reach
 from tenure.settings import Settings
 
 LOCK_SECONDS = 600
@@ -108,7 +109,9 @@ class Loader:
                 raise TenureError(f"another landing of {name} is running", hint="wait until it has ended") from None
             raise
         try:
+            reach("before_fence")
             self._fences[name] = self.rows(_TAKE_FENCE, name)[0][0]
+            reach("after_fence")
             yield
         finally:
             self._fences.pop(name, None)

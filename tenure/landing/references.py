@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from tenure.contracts import Contract
+from tenure.failpoints import reach
 from tenure.landing.loader import Loader
 
 # Distinct values are put together when so many have come.
@@ -108,5 +109,7 @@ def settle_references(connection: psycopg.Connection[Any], contracts: Mapping[st
             column=sql.Literal(name),
             **_referred(contract, name),
         )
+        reach("before_references")
         settled += connection.execute(statement).rowcount
+        reach("after_references")
     return settled

@@ -7,7 +7,6 @@ days have landed.
 from __future__ import annotations
 
 import datetime as dt
-import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -35,6 +34,7 @@ from tenure.landing.opening import open_delivery, open_mapped
 from tenure.landing.results import FileRefused
 from tenure.landing.screening import Screen
 from tenure.landing.snapshot import take_snapshot
+from tenure.landing.stores import private_folder
 from tenure.landing.tokens import Tokeniser
 from tenure.settings import Settings
 
@@ -150,10 +150,11 @@ def _replay_load(
         if load.is_redacted:
             raise TenureError("lines were taken out of its archived copy, so its lines are not what they were")
         mapping = _mapping_of(settings, contracts, load.mapping_name)
-        with tempfile.TemporaryDirectory(dir=_spool(settings)) as folder:
-            path = Path(folder) / load.file_name
+        with private_folder(settings.spool_dir) as folder:
+            path = folder / load.file_name
             with path.open("wb") as out:
                 out.writelines(Archive(settings).read(load.archive_path))
+            reach("after_spool")
             counts = _land_again(settings, loader, tokeniser, contracts[load.name], load, mapping, path)
     except (TenureError, FileRefused) as error:
         summary.skipped[load.file_name] = error.message if isinstance(error, TenureError) else str(error)
@@ -161,11 +162,6 @@ def _replay_load(
     summary.landed += counts["landed"]
     summary.duplicate += counts["duplicate"]
     summary.refused += counts["rejected"]
-
-
-def _spool(settings: Settings) -> Path:
-    settings.spool_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return settings.spool_dir
 
 
 def _mapping_of(settings: Settings, contracts: Mapping[str, Contract], name: str | None) -> FileMapping | None:
@@ -199,6 +195,7 @@ def _land_again(
             loader.check_fence(contract.name)
             ledger = Ledger(loader, contract.source, contract.entity)
             _forget_rejects(loader, load)
+            reach("after_forget_rejects")
             is_first = True
             for batch in rows.batches:
                 parts = apply(mapping, batch, is_first) if mapping else as_they_are(contract, batch, is_first)
@@ -212,6 +209,7 @@ def _land_again(
                     ledger.write_rejects(load.load_id, load.file_name, prepared.rejects)
             _book(ledger, load, again, period)
             reach("before_replay_commit")
+        reach("after_replay_commit")
     return {"landed": again.balance.landed, "duplicate": again.balance.duplicate, "rejected": again.balance.rejected}
 
 

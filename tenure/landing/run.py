@@ -13,6 +13,8 @@ from typing import TypeVar
 from tenure.contracts import Contract, load_contracts
 from tenure.db import connect
 from tenure.errors import TenureError
+from tenure.failpoints import reach
+from tenure.landing.archive import Archive
 from tenure.landing.delivery import Delivery, Manifest, find_deliveries, period_of, read_manifest
 from tenure.landing.entity_load import as_they_are
 from tenure.landing.file_landing import FileLanding, FilePlan, Target
@@ -27,7 +29,7 @@ from tenure.landing.references import settle_references
 from tenure.landing.replay import replay_due
 from tenure.landing.results import FileRefused, FileResult, LandSummary
 from tenure.landing.schema import raw_identifier
-from tenure.landing.stores import Place, open_place, release
+from tenure.landing.stores import Place, open_place, release, remove_left_folders
 from tenure.settings import Settings
 
 Item = TypeVar("Item")
@@ -98,11 +100,16 @@ def _land_entity(
 
 def _analyze(loader: Loader, contract: Contract) -> None:
     # The models run right after, before the server would look at its new rows by itself.
+    reach("before_analyze")
     loader.execute(f"analyze {raw_identifier(contract).as_string()}")
+    reach("after_analyze")
 
 
 def _look_after(settings: Settings, contracts: Mapping[str, Contract]) -> None:
-    """What follows from all that has landed by now: refused rows whose time has come, references, retention."""
+    """What follows from all that has landed by now: refused rows whose time has come, references, retention.
+
+    Then what killed landings have left on the disk is removed.
+    """
     # Retention builds on the archive and the tables of this package.
     from tenure.protection.retention import remove_old
 
@@ -110,6 +117,10 @@ def _look_after(settings: Settings, contracts: Mapping[str, Contract]) -> None:
     with connect("loader", settings=settings) as connection:
         settle_references(connection, contracts)
     remove_old(settings)
+    reach("before_sweep")
+    Archive(settings).remove_unfinished()
+    remove_left_folders(settings.spool_dir)
+    reach("after_sweep")
 
 
 def _land_delivery(landing: FileLanding, delivery: Delivery, contract: Contract) -> list[FileResult]:

@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -285,21 +285,25 @@ def open_place(settings: Settings, location: Path | str) -> Iterator[Place]:
     if not is_address(location):
         yield Path(location)
         return
-    with _spool(settings.home / "fetched") as folder:
+    with private_folder(settings.home / "fetched") as folder:
         yield BucketStore(settings, str(location), folder).root
 
 
-@contextmanager
-def _spool(parent: Path) -> Iterator[Path]:
-    """A folder of this process's own that only we can enter; what killed processes left behind is removed."""
+def remove_left_folders(parent: Path) -> None:
+    """Remove the private folders that killed processes have left."""
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _locked(parent, fcntl.LOCK_EX):
         for left in parent.iterdir():
-            try:
-                with _locked(left, fcntl.LOCK_EX | fcntl.LOCK_NB):
-                    shutil.rmtree(left, ignore_errors=True)
-            except BlockingIOError:
-                continue
+            # In use, or removed by its owner just now.
+            with suppress(BlockingIOError, FileNotFoundError), _locked(left, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
+def private_folder(parent: Path) -> Iterator[Path]:
+    """A folder of this process's own that only we can enter; what killed processes left behind is removed."""
+    remove_left_folders(parent)
+    with _locked(parent, fcntl.LOCK_EX):
         folder = Path(tempfile.mkdtemp(dir=parent))
         held = os.open(folder, os.O_RDONLY)
         fcntl.flock(held, fcntl.LOCK_EX)
