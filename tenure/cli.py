@@ -387,6 +387,12 @@ def main() -> None:
         if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
             print(f"tenure: {error.format_message()} (see `tenure --help`)", file=sys.stderr)
             raise SystemExit(2) from None
+        from tenure.outages import of_exception
+
+        outage = of_exception(error)
+        if outage is not None:
+            print(f"tenure: {outage}", file=sys.stderr)
+            raise SystemExit(outage.exit_code) from None
         _report_defect(error)
         raise SystemExit(1) from None
 

@@ -126,8 +126,19 @@ class Archive:
         before = target.stat() if target.exists() else None
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         unfinished = target.with_name(f"{target.name}.{os.getpid()}.part")
-        with unfinished.open("wb") as out:
-            out.write(_MAGIC + f"{key_id(secret)} {removed_count:0{_COUNT_BYTES}x}\n".encode())
+        try:
+            self._fill(unfinished, chunks, cipher, f"{key_id(secret)} {removed_count:0{_COUNT_BYTES}x}\n".encode())
+            if before is not None:
+                os.utime(unfinished, ns=(before.st_atime_ns, before.st_mtime_ns))
+            unfinished.replace(target)
+        except BaseException:
+            # A full disk gets back what was written in vain.
+            unfinished.unlink(missing_ok=True)
+            raise
+
+    def _fill(self, path: Path, chunks: Iterable[bytes], cipher: AESGCM, head: bytes) -> None:
+        with path.open("wb") as out:
+            out.write(_MAGIC + head)
             previous: bytes | None = None
             position = 0
             for chunk in chunks:
@@ -136,9 +147,6 @@ class Archive:
                     position += 1
                 previous = chunk
             out.write(_sealed(cipher, previous or b"", position, is_last=True))
-        if before is not None:
-            os.utime(unfinished, ns=(before.st_atime_ns, before.st_mtime_ns))
-        unfinished.replace(target)
 
 
 _HEAD_BYTES = len(_MAGIC) + _KEY_ID_BYTES + 1 + _COUNT_BYTES + 1
