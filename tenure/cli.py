@@ -6,7 +6,6 @@ import datetime as dt
 import json
 import subprocess
 import sys
-import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +13,7 @@ import typer
 
 from tenure.contract_commands import contract_app
 from tenure.errors import TenureError
+from tenure.outages import noted_defect, of_exception
 from tenure.protection.commands import register
 from tenure.settings import get_settings
 from tenure.terminal import out, print_rows, say
@@ -387,21 +387,5 @@ def main() -> None:
         if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
             print(f"tenure: {error.format_message()} (see `tenure --help`)", file=sys.stderr)
             raise SystemExit(2) from None
-        from tenure.outages import of_exception
-
-        outage = of_exception(error)
-        if outage is not None:
-            print(f"tenure: {outage}", file=sys.stderr)
-            raise SystemExit(outage.exit_code) from None
-        _report_defect(error)
+        print(f"tenure: {of_exception(error) or noted_defect(error)}", file=sys.stderr)
         raise SystemExit(1) from None
-
-
-def _report_defect(error: Exception) -> None:
-    """An unforeseen error: one line for the person, the places (never the values) for the log."""
-    log = get_settings().logs_dir / "tenure.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a") as stream:
-        stream.write(f"{dt.datetime.now(dt.UTC).isoformat()} {type(error).__name__}\n")
-        stream.writelines(traceback.format_tb(error.__traceback__))
-    print(f"tenure: unforeseen {type(error).__name__}: this is a defect (details in {log})", file=sys.stderr)

@@ -1,14 +1,15 @@
-"""What the machine does to us, in one line: a full disk, a server that has gone away. Neither is a defect of Tenure."""
+"""What goes wrong outside Tenure, in one line: a full disk, a server that has gone away; and what is a defect."""
 
 from __future__ import annotations
 
+import datetime as dt
 import errno
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psycopg
-
 from tenure.errors import TenureError
+from tenure.settings import get_settings
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 AGAIN = "run the same command again: it goes on where this one ended"
@@ -47,8 +48,9 @@ def of_exception(error: BaseException) -> TenureError | None:
     """The line for an exception of the system or of psycopg, None when it is no outage."""
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         return disk_full("under TENURE_HOME")
-    if isinstance(error, psycopg.Error):
-        return of_server(error.sqlstate, str(error))
+    # Known by its name, because most commands end without having loaded it.
+    if type(error).__module__.startswith("psycopg"):
+        return of_server(getattr(error, "sqlstate", None), str(error))
     return None
 
 
@@ -57,8 +59,18 @@ def told_in_one_line() -> Iterator[None]:
     """Outages of the body become TenureError."""
     try:
         yield
-    except (OSError, psycopg.Error) as error:
+    except Exception as error:
         outage = of_exception(error)
         if outage is None:
             raise
         raise outage from None
+
+
+def noted_defect(error: Exception) -> TenureError:
+    """The line for an unforeseen error; the places where it arose, never the values, are written to the log."""
+    log = get_settings().logs_dir / "tenure.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a") as stream:
+        stream.write(f"{dt.datetime.now(dt.UTC).isoformat()} {type(error).__name__}\n")
+        stream.writelines(traceback.format_tb(error.__traceback__))
+    return TenureError(f"unforeseen {type(error).__name__}: this is a defect", hint=f"details in {log}")
