@@ -29,15 +29,17 @@ PAYLOADS = (
 
 EVIL_NAMES = (
     "topup_20260110'; drop table ops.load; --.csv", 'topup_20260110"; drop table ops.load; --.csv',
-    "topup_$(reboot).csv", "topup_`id`.csv", "topup_20260110.csv;id", "topup_20260110 .csv", " topup_20260110.csv", "topup_20260110.csv ",
-    "topup_20260110\n.csv", "topup_2026\t0110.csv", "topup_20260110.csv\n", "topup_%s%n.csv", "topup_{0}.csv",
-    "topup_{{7*7}}.csv", "topup_\u202evsc.01106202.csv", "topup_２０２６０１１０.csv", "topup_20260110_1234567.csv",
-    "-rf", "--mapping=x.csv", "topup_20260110.csv.manifest.json.csv", "topup_20260110\\..\\x.csv", "C:\\topup_20260110.csv",
-    "TOPUP_20260110.CSV", "topup_20260110.csv.gz.gz", "topup_20260110.csv?x=1", "topup_20260110#.csv", "*.csv", "~.csv",
-    "topup_20260110.csv\u200b", "топуп_20260110.csv", "topup_00000000.csv", "topup_99999999.csv", "&.csv", "|.csv",
-    "topup_20260110\x7f.csv", "topup_20260110\x1b[31m.csv", "null", "con.csv", "x" * 240 + ".csv", "充值_20260110.csv",
-    "topup_-2026011.csv", "topup_20260110_-1.csv", "topup_20260110_.csv", "topup_20260110..csv", "topup__20260110.csv",
-    "topup_20260110.exe", "topup_20260110.csv'", "topup_20260110,.csv", "topup_20260110(1).csv", "…topup_20260110.csv",
+    "topup_$(reboot).csv", "topup_`id`.csv", "topup_20260110.csv;id", "topup_20260110 .csv", " topup_20260110.csv",
+    "topup_20260110.csv ", "topup_20260110\n.csv", "topup_2026\t0110.csv", "topup_20260110.csv\n",
+    "topup_%s%n.csv", "topup_{0}.csv", "topup_{{7*7}}.csv", "topup_\u202evsc.01106202.csv",
+    "topup_２０２６０１１０.csv", "topup_20260110_1234567.csv", "-rf", "--mapping=x.csv",
+    "topup_20260110.csv.manifest.json.csv", "topup_20260110\\..\\x.csv", "C:\\topup_20260110.csv",
+    "TOPUP_20260110.CSV", "topup_20260110.csv.gz.gz", "topup_20260110.csv?x=1", "topup_20260110#.csv", "*.csv",
+    "~.csv", "topup_20260110.csv\u200b", "топуп_20260110.csv", "topup_00000000.csv", "topup_99999999.csv", "&.csv",
+    "|.csv", "topup_20260110\x7f.csv", "topup_20260110\x1b[31m.csv", "null", "con.csv", "x" * 240 + ".csv",
+    "充值_20260110.csv", "topup_-2026011.csv", "topup_20260110_-1.csv", "topup_20260110_.csv",
+    "topup_20260110..csv", "topup__20260110.csv", "topup_20260110.exe", "topup_20260110.csv'",
+    "topup_20260110,.csv", "topup_20260110(1).csv", "…topup_20260110.csv",
 )  # fmt: skip
 
 NAME, NUMBER, ID = "龘灪小明", "13912345678", "110101199012121234"
