@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess
@@ -41,6 +42,8 @@ class Process:
             text=True,
         )
         self.out = self.err = ""
+        # One that stands still when its test fails would stand there for ever.
+        atexit.register(self.process.kill)
 
     def wait_until_paused(self) -> None:
         """Wait until it has reached the place that TENURE_PAUSE_AT names."""
@@ -72,7 +75,9 @@ class Process:
 
 def landing(settings: Settings, folder: Path, pause_at: str = "", **variables: str) -> Process:
     """A running `tenure land` of a folder."""
-    return Process(settings, "land", str(folder), **variables, **({"TENURE_PAUSE_AT": pause_at} if pause_at else {}))
+    if pause_at:
+        variables["TENURE_PAUSE_AT"] = pause_at
+    return Process(settings, "land", str(folder), program=(), **variables)
 
 
 def wait_until(condition: Callable[[], object], seconds: float = SECONDS) -> None:

@@ -16,7 +16,7 @@ from psycopg import sql
 from tenure.database import EmbeddedPostgres
 from tenure.landing import land
 from tenure.settings import Settings
-from tests.faults.processes import Process, landing
+from tests.faults.processes import Process, landing, wait_until
 from tests.landing.deliveries import csv_text, customer, deliver, ledger, path_of, query, topup, topups
 
 PAYLOADS = (
@@ -64,7 +64,7 @@ def test_payloads_in_values__land_as_they_are(warehouse: Settings, tmp_path: Pat
     # In the key too, where settling duplicates looks for it; with the same row again, and with another content.
     rows += [topup(50, topup_id=text) for text in PAYLOADS]
     deliver(tmp_path, "usage.topup", rows)
-    deliver(tmp_path, "usage.topup", [topup(50, topup_id=text) for text in PAYLOADS], day="20260111")
+    deliver(tmp_path, "usage.topup", [topup(50, topup_id=text) for text in PAYLOADS], day="20260110_1")
     people = [customer(n, customer_name=text, region_id=text[:20]) for n, text in enumerate(PAYLOADS)]
     deliver(tmp_path, "crm.customer", people)
     summary = land(warehouse, tmp_path)
@@ -201,6 +201,9 @@ def test_canaries__are_told_to_nobody_whatever_fails(warehouse: Settings, tmp_pa
         killed.wait_until_paused()
         with psycopg.connect(warehouse.url("owner"), autocommit=True) as owner:
             owner.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'tenure_loader'")
+            wait_until(
+                lambda: not owner.execute("select 1 from pg_stat_activity where usename = 'tenure_loader'").fetchall()
+            )
         killed.go_on()
         said.append(killed.line())
         died = landing(warehouse, tmp_path / "good", TENURE_KILL_AT="before_ledger")
@@ -228,4 +231,5 @@ def test_canaries__are_told_to_nobody_whatever_fails(warehouse: Settings, tmp_pa
     for canary in (NAME, NUMBER, ID, *secrets):
         assert not [text[:2000] for text in said if canary in text], canary
     loads = query(warehouse, "select count(*)::int from ops.load where status = 'refused'")
+    assert loads[0][0] >= 12, query(warehouse, "select file_name, status, message from ops.load order by 1")
     assert loads[0][0] >= 12, "each failure was forced"
