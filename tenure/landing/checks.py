@@ -135,7 +135,7 @@ def _rejects(rows: pl.DataFrame, rule: _Rule, flag: pl.Series) -> pl.DataFrame:
         (pl.lit(rule.name) if isinstance(rule.name, str) else rule.name).alias("rule_name"),
         (pl.lit(rule.message) if isinstance(rule.message, str) else rule.message).alias("message"),
         masked(pl.col(rule.column).cast(pl.String)).alias("masked_text"),
-        (pl.col(f"{rule.column}:typed") if rule.name == "in_future" else pl.lit(None))
+        (pl.col(f"{rule.column}:typed") if isinstance(rule.name, str) and rule.name == "in_future" else pl.lit(None))
         .cast(instants.UTC)
         .alias("due_at"),
     )
