@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +15,7 @@ import typer
 from tenure.contract_commands import contract_app
 from tenure.errors import TenureError
 from tenure.landing_commands import register as register_landing
+from tenure.outages import noted_defect, of_exception
 from tenure.protection.commands import register as register_protection
 from tenure.settings import get_settings
 from tenure.terminal import out, print_rows, say
@@ -364,15 +364,5 @@ def main() -> None:
         if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
             print(f"tenure: {error.format_message()} (see `tenure --help`)", file=sys.stderr)
             raise SystemExit(2) from None
-        _report_defect(error)
+        print(f"tenure: {of_exception(error) or noted_defect(error)}", file=sys.stderr)
         raise SystemExit(1) from None
-
-
-def _report_defect(error: Exception) -> None:
-    """An unforeseen error: one line for the person, the places (never the values) for the log."""
-    log = get_settings().logs_dir / "tenure.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a") as stream:
-        stream.write(f"{dt.datetime.now(dt.UTC).isoformat()} {type(error).__name__}\n")
-        stream.writelines(traceback.format_tb(error.__traceback__))
-    print(f"tenure: unforeseen {type(error).__name__}: this is a defect (details in {log})", file=sys.stderr)

@@ -136,7 +136,7 @@ class EmbeddedPostgres:
     def start(self) -> bool:
         """Start the server if it is not running, after creating it if needed. Returns whether it had to be started."""
         with self._lock():
-            if self.is_ready():
+            if self.is_ready() or self._recovers():
                 return False
             if not (self.data / "PG_VERSION").exists():
                 self._create()
@@ -145,6 +145,15 @@ class EmbeddedPostgres:
             self._write_configuration()
             self._launch()
             return True
+
+    def _recovers(self) -> bool:
+        """Wait for a server that runs but does not answer: one that lost a backend comes back by itself."""
+        deadline = time.monotonic() + START_SECONDS
+        while self.postmaster_pid() is not None and time.monotonic() < deadline:
+            if self.is_ready():
+                return True
+            time.sleep(0.1)
+        return False
 
     def stop(self) -> bool:
         """Stop the server. Returns whether it was running."""

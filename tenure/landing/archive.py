@@ -133,22 +133,32 @@ class Archive:
         before = target.stat() if target.exists() else None
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         unfinished = target.with_name(f"{target.name}.{os.getpid()}.part")
-        with _locked(unfinished) as out:
-            out.write(_MAGIC + f"{key_id(secret)} {removed_count:0{_COUNT_BYTES}x}\n".encode())
-            previous: bytes | None = None
-            position = 0
-            for chunk in chunks:
-                if previous is not None:
-                    out.write(_sealed(cipher, previous, position, is_last=False))
-                    position += 1
-                previous = chunk
-            out.write(_sealed(cipher, previous or b"", position, is_last=True))
-            out.flush()
-            if before is not None:
-                os.utime(unfinished, ns=(before.st_atime_ns, before.st_mtime_ns))
-            reach("before_rename")
-            unfinished.replace(target)
+        head = f"{key_id(secret)} {removed_count:0{_COUNT_BYTES}x}\n".encode()
+        try:
+            with _locked(unfinished) as out:
+                _fill(out, chunks, cipher, head)
+                if before is not None:
+                    os.utime(unfinished, ns=(before.st_atime_ns, before.st_mtime_ns))
+                reach("before_rename")
+                unfinished.replace(target)
+        except BaseException:
+            # A full disk gets back what was written in vain.
+            unfinished.unlink(missing_ok=True)
+            raise
         reach("after_rename")
+
+
+def _fill(out: IO[bytes], chunks: Iterable[bytes], cipher: AESGCM, head: bytes) -> None:
+    out.write(_MAGIC + head)
+    previous: bytes | None = None
+    position = 0
+    for chunk in chunks:
+        if previous is not None:
+            out.write(_sealed(cipher, previous, position, is_last=False))
+            position += 1
+        previous = chunk
+    out.write(_sealed(cipher, previous or b"", position, is_last=True))
+    out.flush()
 
 
 _HEAD_BYTES = len(_MAGIC) + _KEY_ID_BYTES + 1 + _COUNT_BYTES + 1

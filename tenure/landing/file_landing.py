@@ -20,6 +20,7 @@ from tenure.landing.entity_load import EntityLoad, EntityRows, Prepared, prepare
 from tenure.landing.ledger import Entry, Ledger, Load
 from tenure.landing.loader import Loader
 from tenure.landing.results import Balance, FileRefused, FileResult, Status
+from tenure.landing.room import Room
 from tenure.landing.screening import Screen
 from tenure.landing.snapshot import Snapshot, fingerprint, take_snapshot
 from tenure.landing.stores import Place
@@ -69,6 +70,7 @@ class FileLanding:
         self._loader = loader
         self._ledgers = ledgers
         self._archive = Archive(settings)
+        self._room = Room(settings)
         self._tokeniser = Tokeniser(settings, loader)
 
     def land(self, plan: FilePlan) -> list[FileResult]:
@@ -79,6 +81,7 @@ class FileLanding:
             results, open_targets = self._unchanged(plan, mark)
             if not open_targets:
                 return results
+            self._room.check(plan.path, plan.file_name)
             snapshot = take_snapshot(plan.path)
         except FileRefused as refusal:
             return [self.refuse(plan, plan.targets[0].contract, str(refusal), started)]

@@ -88,7 +88,8 @@ class LoadKeys:
         edges = np.searchsorted(run["hash"], _edges()).astype(np.int64)
         self._runs.append((self._written, np.append(edges, len(run))))
         reach("before_spill")
-        run.tofile(self._file)
+        # Not by `tofile`, which does not say that the disk is full.
+        self._file.write(run.tobytes())
         reach("after_spill")
         self._written += len(run)
         self._waiting, self._waiting_count = [], 0

@@ -14,6 +14,7 @@ from adbc_driver_postgresql import dbapi
 
 from tenure.errors import TenureError
 from tenure.failpoints import reach
+from tenure.outages import of_server
 from tenure.settings import Settings
 
 LOCK_SECONDS = 600
@@ -154,6 +155,9 @@ def _failure(error: adbc_driver_manager.Error) -> TenureError:
     start = text.find("ERROR:")
     first = text[start:].splitlines()[0] if start >= 0 else text.splitlines()[0]
     code = error.sqlstate or ""
+    outage = of_server(code.strip("\0"), text)
+    if outage is not None:
+        return outage
     if code[:2] in ("22", "23"):
         return TenureError(f"the warehouse refused the rows (SQLSTATE {code})")
     return TenureError(

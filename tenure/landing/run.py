@@ -30,11 +30,13 @@ from tenure.landing.replay import replay_due
 from tenure.landing.results import FileRefused, FileResult, LandSummary
 from tenure.landing.schema import raw_identifier
 from tenure.landing.stores import Place, open_place, release, remove_left_folders
+from tenure.outages import told_in_one_line
 from tenure.settings import Settings
 
 Item = TypeVar("Item")
 
 
+@told_in_one_line()
 def land(
     settings: Settings,
     location: Path | str,

@@ -100,6 +100,11 @@ class StoredPlace:
         """The place of this name beside it, which need not exist."""
         return self._siblings.get(name) or StoredPlace(self._store, f"{self.key.rpartition('/')[0]}/{name}")
 
+    @property
+    def size(self) -> int:
+        """The bytes of an object as it was listed; nothing of one that is not there."""
+        return 0 if self._info is None else int(self._info.size)
+
     def fingerprint(self) -> str:
         """What tells without reading whether an object is still the same: key, size, time of writing."""
         if self._info is None:

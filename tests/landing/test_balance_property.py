@@ -55,12 +55,12 @@ class Oracle:
             said = {file: {content for number, content in claimed if number == file} for file, _ in claimed}
             believed = [(file, content) for file, content in claimed if len(said[file]) == 1]
             is_disputed = len({content for _, content in believed}) > 1
-            for place, (file, content) in enumerate(believed):
+            for place, (number, content) in enumerate(believed):
                 fate = 1 if is_disputed else (2 if place else 0)
                 if fate == 0:
                     self.table[key] = content
-                fates[fate] += file == len(self.files) - 1
-            fates[1] += sum(file == len(self.files) - 1 for file, _ in claimed if len(said[file]) > 1)
+                fates[fate] += number == len(self.files) - 1
+            fates[1] += sum(place == len(self.files) - 1 for place, _ in claimed if len(said[place]) > 1)
         return fates[0], fates[1] + rejected, fates[2]
 
 
