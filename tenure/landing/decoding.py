@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from tenure.landing.masking import safe_name
 from tenure.landing.results import FileRefused
 
 BLOCK_BYTES = 4 << 20
@@ -75,7 +76,7 @@ def known_encoding(name: str) -> str:
     """The Python name of an encoding that text files may have. Raises FileRefused for another one."""
     encoding = _ENCODINGS.get(name.lower().replace("_", "-"))
     if encoding is None:
-        raise FileRefused(f"encoding {name!r} is not known: use utf-8 or gb18030")
+        raise FileRefused(f"encoding {safe_name(name)!r} is not known: use utf-8 or gb18030")
     return encoding
 
 

@@ -134,11 +134,11 @@ def test_file_without_rows__is_a_zero_day_only_when_somebody_says_so(
 
 
 def test_file_of_another_day__is_refused_and_late_rows_are_not(warehouse: Settings, tmp_path: Path) -> None:
-    path = deliver(tmp_path, "usage.topup", topups(100))
+    path = deliver(tmp_path, "usage.topup", topups(150))
     path.rename(path_of(tmp_path, "usage.topup", "20260111"))
     (item,) = land(warehouse, tmp_path).files
     assert item.status == "refused"
-    assert item.message.startswith("100 of its 100 good rows are of other days than 2026-01-11, most of 2026-01-10")
+    assert item.message.startswith("150 of its 150 good rows are of other days than 2026-01-11, most of 2026-01-10")
     today = [topup(n, topped_up_at="2026-01-11T10:00:00+08:00") for n in range(200, 290)]
     deliver(tmp_path, "usage.topup", [*today, *topups(10)], day="20260111")
     assert land(warehouse, tmp_path).rows == 100
