@@ -55,6 +55,9 @@ def _region(row: Row) -> dict[str, str]:
         "effective_at": f"2026-01-{row.day}T10:00:00+08:00",
         "region_name": f"name {row.variant}",
         "province_name": "x",
+        "city_name": "",
+        "population": "",
+        "firms": "",
         "households": "x" if row.is_bad else str(row.variant),
     }
 
