@@ -12,7 +12,7 @@ dbt documents the landed tables from it and landing checks files against it. Per
 - `date_column`: the column that dates a row, which may not lie more than `max_days_ahead` (1) days after the file, nor
   more than `late_days` days before the days that the file covers (none: no limit, the default for change; 400 for
   event: what is older than that is a wrong year, not a late record);
-- `wrong_day_share` (0.5, daily events only): a file in which a larger share of rows is of other days is of another
+- `wrong_day_share` (0.5, daily events only): a file with a larger share of rows of one other day is the file of that
   day (not where `late_days` is none: such files may bring history);
 - `control_totals`: columns summed on both sides of landing; `tmf`: the nearest TM Forum resource;
 - `reject_threshold` (0.1): a file with a larger share of refused rows is suspended, unless it has at most

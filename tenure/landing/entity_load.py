@@ -184,21 +184,20 @@ class EntityLoad:
         return others
 
     def check_days(self, period: tuple[dt.date, dt.date]) -> None:
-        """Raises FileRefused when most rows are of other days than the file: it is that of another day."""
+        """Raises FileRefused when most rows are of one day that is not the file's: it is that of another day.
+
+        Late rows are of many days, so they are not mistaken for it.
+        """
         limit, total = self.contract.wrong_day_share, sum(self.days.values())
         others = Counter({day: count for day, count in self.days.items() if not period[0] <= day <= period[1]})
         # Where rows may be as old as they like, a file may bring history.
-        if (
-            limit is None
-            or self.contract.late_days is None
-            or others.total() <= max(limit * total, WRONG_DAY_ALLOWANCE)
-        ):
+        if limit is None or self.contract.late_days is None or not others:
             return
-        ((day, _),) = others.most_common(1)
-        raise FileRefused(
-            f"{others.total()} of its {total} good rows are of other days than {_span(period)}, most of {day}: is it "
-            "the file of another day?"
-        )
+        ((day, count),) = others.most_common(1)
+        if count > max(limit * total, WRONG_DAY_ALLOWANCE):
+            raise FileRefused(
+                f"{count} of its {total} good rows are of {day}, not of {_span(period)}: is it the file of another day?"
+            )
 
     def compare(self, rows: int | None, totals: Mapping[str, Decimal]) -> None:
         """Compare with the manifest's count and totals, and draw the balance.

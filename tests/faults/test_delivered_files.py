@@ -138,7 +138,7 @@ def test_file_of_another_day__is_refused_and_late_rows_are_not(warehouse: Settin
     path.rename(path_of(tmp_path, "usage.topup", "20260111"))
     (item,) = land(warehouse, tmp_path).files
     assert item.status == "refused"
-    assert item.message.startswith("150 of its 150 good rows are of other days than 2026-01-11, most of 2026-01-10")
+    assert item.message.startswith("150 of its 150 good rows are of 2026-01-10, not of 2026-01-11")
     today = [topup(n, topped_up_at="2026-01-11T10:00:00+08:00") for n in range(200, 290)]
     deliver(tmp_path, "usage.topup", [*today, *topups(10)], day="20260111")
     assert land(warehouse, tmp_path).rows == 100

@@ -119,7 +119,7 @@ def test_file_of_another_day__is_refused(warehouse: Settings, tmp_path: Path) ->
     deliver(tmp_path, "usage.topup", topups(160), day="20260111")
     (result,) = land(warehouse, tmp_path).files
     assert result.message == (
-        "160 of its 160 good rows are of other days than 2026-01-11, most of 2026-01-10: is it the file of another day?"
+        "160 of its 160 good rows are of 2026-01-10, not of 2026-01-11: is it the file of another day?"
     )
     assert query(warehouse, "select count(*) from raw_usage.topup") == [(0,)]
     # Half of it late is a bad day, not a wrong one; and a manifest may say what the file covers.

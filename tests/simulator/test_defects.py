@@ -140,7 +140,7 @@ def _plain(value: object) -> str:
 def test_landing_judges_every_line_as_the_truth_does(belated: tuple[Path, Path], warehouse: Settings) -> None:
     _, both = belated
     summary = land(warehouse, both)
-    assert not summary.is_refused
+    assert not summary.is_refused, str(summary)
     defects = _defects(both)
     with connect("owner", settings=warehouse) as connection:
         rejected = connection.execute("select file_name, line_number from ops.reject").fetchall()
