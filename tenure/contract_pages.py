@@ -185,7 +185,10 @@ def facts(contract: Contract) -> Iterator[tuple[str, str]]:
     first = "" if contract.late_days is None else f", and at most {contract.late_days} days before the days it covers"
     yield "dated by", f"`{contract.date_column}`, at most {_days(contract.max_days_ahead)} after the file{first}"
     if contract.wrong_day_share is not None:
-        yield "of its own day", f"a file with more than {contract.wrong_day_share:.0%} of rows of another day is refused"
+        yield (
+            "of its own day",
+            f"a file with more than {contract.wrong_day_share:.0%} of rows of another day is refused",
+        )
     if contract.control_totals:
         yield "control totals", ", ".join(f"`{name}`" for name in contract.control_totals)
     yield (
