@@ -17,10 +17,16 @@ from zoneinfo import ZoneInfo
 
 from tests.oracle.deliveries import Row, all_rows, deliveries
 
+# What is delivered every day; bills, bookings, rates, the ledger's totals and market shares come by the month.
 DAILY = (
-    *("crm.region", "crm.channel", "crm.customer", "crm.account", "crm.offer", "crm.subscription"),
-    *("crm.subscription_event", "crm.subscribed_offer", "crm.contract", "usage.usage_event", "usage.topup"),
-    *("marketing.campaign", "marketing.campaign_contact"),
+    *("crm.region", "crm.channel", "crm.staff", "crm.customer", "crm.customer_relation", "crm.account", "crm.offer"),
+    *("crm.subscription", "crm.subscription_party", "crm.subscription_event", "crm.order", "crm.subscribed_offer"),
+    *("crm.contract", "crm.device", "crm.consent", "billing.payment", "billing.collection_event"),
+    *("usage.usage_event", "usage.topup", "care.interaction", "care.ticket", "care.survey_response"),
+    *("network.quality_daily", "marketing.campaign", "marketing.campaign_contact", "marketing.lead"),
+    *("marketing.loyalty_transaction", "marketing.care_action", "enterprise.opportunity"),
+    *("enterprise.opportunity_event", "enterprise.group_member", "market.porting", "market.rival_offer"),
+    *("market.rival_campaign", "finance.unit_cost", "finance.kpi_target"),
 )
 
 

@@ -8,6 +8,7 @@ select
     line.charge_type,
     line.service_month,
     line.issued_at,
+    line.due_date,
     line.net_amount,
     line.tax_amount,
     line.currency_code,

@@ -1,0 +1,9 @@
+select
+    opportunity_event_id,
+    opportunity_id,
+    occurred_at,
+    event_type,
+    from_stage_code,
+    to_stage_code,
+    staff_id
+from {{ source('enterprise', 'opportunity_event') }}

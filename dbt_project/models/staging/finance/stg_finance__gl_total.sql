@@ -1,0 +1,7 @@
+select
+    account_code,
+    month,
+    amount,
+    currency_code,
+    booked_at
+from {{ source('finance', 'gl_total') }}
