@@ -1,6 +1,6 @@
 """The glossary page, made from the dbt metrics and a small catalogue of terms: `python -m tenure.glossary`.
 
-A KPI is defined once, in `dbt_project/models/marts/kpi/metrics.yml`; nobody edits `docs/glossary.md` by hand.
+A KPI is defined once, in `dbt_project/models/marts/kpi/metrics*.yml`; nobody edits `docs/glossary.md` by hand.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tenure.errors import TenureError
 
 PAGE = "docs/glossary.md"
 TERMS = "docs/glossary_terms.yml"
-METRICS = "dbt_project/models/marts/kpi/metrics.yml"
+METRICS = "dbt_project/models/marts/kpi"
 
 UNITS = {
     "subscriptions": "subscriptions",
@@ -25,6 +25,12 @@ UNITS = {
     "currency": "money, in `currency_code`",
     "minutes": "minutes a subscription and month",
     "mb": "MB (1,000,000 bytes) a subscription and month",
+    "count": "number",
+    "seconds": "seconds",
+    "days": "days",
+    "months": "months",
+    "score": "mean score",
+    "points": "difference of two shares, -1 to 1",
 }
 
 
@@ -42,8 +48,9 @@ class Kpi:
 
 
 def kpis(root: Path) -> list[Kpi]:
-    """Every metric marked `is_kpi`, in the order of the file. Raises TenureError naming one that is incomplete."""
-    metrics = {entry["name"]: entry for entry in _read(root / METRICS)["metrics"]}
+    """Every metric marked `is_kpi`, in the order of the files. Raises TenureError naming one that is incomplete."""
+    files = sorted((root / METRICS).glob("metrics*.yml"), key=lambda path: path.stem)
+    metrics = {entry["name"]: entry for path in files for entry in _read(path)["metrics"]}
     return [
         _kpi(name, metric, metrics)
         for name, metric in metrics.items()

@@ -1,6 +1,7 @@
 {#-
-    The KPIs of metrics.yml as dictionaries (code, name, unit, is_money, numerator, denominator): the expressions of the
-    measures behind a simple metric, or behind the two sides of a ratio metric. Empty while dbt parses.
+    The KPIs of the metrics that are marked as such, as dictionaries: code, name, unit, is_money, and the two sides
+    `numerator` and `denominator` (none for a count or a sum), each with the name of its component `model` and the
+    `expression` of its measure there. Empty while dbt parses.
 -#}
 {% macro kpi_definitions() -%}
     {%- set kpis = [] -%}
@@ -8,7 +9,13 @@
         {%- set measures = {} -%}
         {%- for semantic_model in graph.semantic_models.values() -%}
             {%- for measure in semantic_model.measures -%}
-                {%- do measures.update({measure.name: measure.expr or measure.name}) -%}
+                {%- if measure.name in measures -%}
+                    {{ exceptions.raise_compiler_error("two semantic models have a measure " ~ measure.name) }}
+                {%- endif -%}
+                {%- do measures.update({measure.name: {
+                    'model': graph.nodes[semantic_model.depends_on.nodes[0]].name,
+                    'expression': measure.expr or measure.name,
+                }}) -%}
             {%- endfor -%}
         {%- endfor -%}
         {%- set metrics = {} -%}
@@ -37,7 +44,7 @@
             {%- endif -%}
         {%- endfor -%}
         {%- if not kpis -%}
-            {{ exceptions.raise_compiler_error("metrics.yml marks no metric as a KPI") }}
+            {{ exceptions.raise_compiler_error("no metric is marked as a KPI") }}
         {%- endif -%}
     {%- endif -%}
     {{ return(kpis) }}

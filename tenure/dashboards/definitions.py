@@ -19,6 +19,12 @@ FORMATS = {
     "currency": ",.2f",
     "minutes": ",.1f",
     "mb": ",.0f",
+    "count": ",d",
+    "seconds": ",.1f",
+    "days": ",.1f",
+    "months": ",.1f",
+    "score": ".2f",
+    "points": "+.2f",
 }
 
 DOC_BLOCK = re.compile(r"\{%-?\s*docs\s+(\w+)\s*-?%\}(.*?)\{%-?\s*enddocs\s*-?%\}", re.DOTALL)

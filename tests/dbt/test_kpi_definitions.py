@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from decimal import Decimal
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -10,54 +13,44 @@ import pytest
 from tenure.db import connect
 from tenure.settings import Settings
 
-COMPONENTS = {
-    "opening_count": 100,
-    "closing_count": 120,
-    "net_addition_count": 20,
-    "opening_voluntary_churn_count": 3,
-    "opening_involuntary_churn_count": 2,
-    "opening_inactive_churn_count": 1,
-    "mean_base_count": 110,
-    "mean_voice_base_count": 80,
-    "mean_data_base_count": 90,
-    "service_revenue_amount": 5500,
-    "voice_minutes": 4000,
-    "data_mb": 18000,
-}
-EXPECTED = {
-    "opening_base": (100, None),
-    "closing_base": (120, None),
-    "net_additions": (20, None),
-    "churn_rate": (6, 100),
-    "voluntary_churn_rate": (3, 100),
-    "involuntary_churn_rate": (2, 100),
-    "inactive_churn_rate": (1, 100),
-    "service_revenue": (5500, None),
-    "arpu": (5500, 110),
-    "mou": (4000, 80),
-    "dou": (18000, 90),
-}
+AREAS: list[ModuleType] = [
+    importlib.import_module(f"tests.dbt.{path.stem}")
+    for path in sorted(Path(__file__).parent.glob("expected_kpis*.py"))
+]
+EXPECTED = {code: sides for area in AREAS for code, sides in area.EXPECTED.items()}
+IN_CURRENCY = {code for area in AREAS for code in area.IN_CURRENCY}
+MONTH = "date '2026-03-01' as month"
+SLICE = "'r' as region_id, 'b' as brand_name, 'mobile' as service_line, 'prepaid' as plan_type, 'gold' as value_tier"
 
 
-def _kpi_sql(manifest: dict[str, Any]) -> str:
-    node = manifest["nodes"]["model.tenure.kpi_monthly"]
-    source = manifest["nodes"]["model.tenure.int_kpi_component_monthly"]["relation_name"]
-    assert source in node["compiled_code"]
-    return str(node["compiled_code"]).replace(source, "pg_temp.component")
+def _kpi_sql(manifest: dict[str, Any], temporary: dict[str, str]) -> str:
+    """The compiled mart, reading the temporary tables."""
+    sql = str(manifest["nodes"]["model.tenure.kpi_monthly"]["compiled_code"])
+    for model, table in temporary.items():
+        source = manifest["nodes"][f"model.tenure.{model}"]["relation_name"]
+        assert source in sql, f"kpi_monthly does not read {model}"
+        sql = sql.replace(source, f"pg_temp.{table}")
+    return sql
 
 
 @pytest.fixture(scope="module")
 def kpis(settings: Settings, manifest: dict[str, Any]) -> dict[str, tuple[Decimal, Decimal | None, str]]:
     """Numerator, denominator and currency of every KPI of one slice and month."""
+    temporary = {"int_month": "known_month"}
     with connect("transformer", settings=settings) as connection:
-        columns = ", ".join(f"cast({value} as numeric) as {name}" for name, value in COMPONENTS.items())
         connection.execute(
-            "create temporary table component on commit drop as select date '2026-03-01' as month,"
-            " true as is_month_closed, false as is_open_month, 'CNY' as currency_code, 'r' as region_id,"
-            f" 'b' as brand_name, 'mobile' as service_line, 'prepaid' as plan_type, 'gold' as value_tier, {columns}"
+            "create temporary table known_month on commit drop as"
+            f" select {MONTH}, true as is_month_closed, false as is_open_month"
         )
+        for number, area in enumerate(AREAS):
+            columns = ", ".join(f"cast({value} as numeric) as {name}" for name, value in area.COMPONENTS.items())
+            temporary[area.MODEL] = f"component_{number}"
+            connection.execute(
+                f"create temporary table component_{number} on commit drop as"
+                f" select {MONTH}, 'CNY' as currency_code, {SLICE}, {columns}"
+            )
         rows = connection.execute(
-            f"select kpi_code, numerator, denominator, currency_code from ({_kpi_sql(manifest)}) as kpi"
+            f"select kpi_code, numerator, denominator, currency_code from ({_kpi_sql(manifest, temporary)}) as kpi"
         ).fetchall()
     found = {code: (numerator, denominator, currency) for code, numerator, denominator, currency in rows}
     assert len(found) == len(rows)
@@ -68,7 +61,7 @@ def kpis(settings: Settings, manifest: dict[str, Any]) -> dict[str, tuple[Decima
 def test_kpi_is_made_of_the_right_sums(kpis: dict[str, tuple[Decimal, Decimal | None, str]], code: str) -> None:
     numerator, denominator, currency = kpis[code]
     assert (numerator, denominator) == EXPECTED[code]
-    assert currency == ("CNY" if code in ("arpu", "service_revenue") else "")
+    assert currency == ("CNY" if code in IN_CURRENCY else "")
 
 
 def test_no_kpi_is_without_a_test(kpis: dict[str, Any]) -> None:

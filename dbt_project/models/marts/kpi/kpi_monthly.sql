@@ -1,46 +1,92 @@
--- One block per metric that metrics.yml marks as a KPI: what a KPI is stands there, and only there.
+-- One block per side of each metric that is marked as a KPI: what a KPI is stands in the metrics, and only there.
+-- The models that hold the components; dbt cannot see them in the metrics.
 -- depends_on: {{ ref('int_kpi_component_monthly') }}
 {%- set kpis = kpi_definitions() %}
-with components as (
+{%- set sides = [] %}
+{%- for kpi in kpis %}
+    {%- for name in ['numerator', 'denominator'] if kpi[name] %}
+        {%- do sides.append({'kpi': kpi, 'name': name, 'of': kpi[name]}) %}
+    {%- endfor %}
+{%- endfor %}
+with sides as (
 
-    select * from {{ ref('int_kpi_component_monthly') }}
-
-),
-
-measured as (
-
-    {% for kpi in kpis %}
+    {% for side in sides %}
         select
             month,
             {{ slice_list() }},
-            '{{ kpi.code }}' as kpi_code,
-            '{{ kpi.name }}' as kpi_name,
-            {% if kpi.is_money %}currency_code{% else %}''{% endif %} as currency_code, -- noqa: AL09
-            '{{ kpi.unit }}' as unit,
-            is_month_closed,
-            is_open_month,
-            sum({{ kpi.numerator }}) as numerator,
-            {% if kpi.denominator %}sum({{ kpi.denominator }}){% else %}cast(null as numeric){% endif %} as denominator
-        from components
-        where ({{ kpi.numerator }}) is not null{% if kpi.is_money %} and currency_code <> ''{% endif %}
-        group by
-            month, {{ slice_list() }}{% if kpi.is_money %}, currency_code{% endif %}, is_month_closed, is_open_month
+            '{{ side.kpi.code }}' as kpi_code,
+            {% if side.kpi.is_money %}currency_code{% else %}''{% endif %} as currency_code, -- noqa: AL09
+            cast({{ side.of.expression if side.name == 'numerator' else 'null' }} as numeric) as numerator,
+            cast({{ side.of.expression if side.name == 'denominator' else 'null' }} as numeric) as denominator
+        from {{ ref(side.of.model) }}
+        where
+            ({{ side.of.expression }}) is not null
+            {% if side.of.model == side.kpi.numerator.model %}
+                and ({{ side.kpi.numerator.expression }}) is not null
+            {% endif %}
+            {% if side.kpi.is_money %}
+                and currency_code <> ''
+            {% endif %}
         {% if not loop.last %}union all{% endif %}
     {% endfor %}
 
 ),
 
-months as (
+kpis as (
+
+    {% for kpi in kpis %}
+        select
+            '{{ kpi.code }}' as kpi_code,
+            '{{ kpi.name }}' as kpi_name,
+            '{{ kpi.unit }}' as unit,
+            {{ 'true' if kpi.denominator else 'false' }} as is_ratio
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+
+),
+
+delivered as (
 
     select distinct
         month,
-        kpi_code,
-        kpi_name,
-        unit,
-        is_month_closed,
-        is_open_month,
-        denominator is not null as is_ratio
-    from measured
+        kpi_code
+    from sides
+    where numerator is not null
+
+),
+
+-- A KPI is missing in a month for which its numerator was not delivered.
+months as (
+
+    select
+        delivered.month,
+        delivered.kpi_code,
+        kpis.kpi_name,
+        kpis.unit,
+        kpis.is_ratio,
+        calendar.is_month_closed,
+        calendar.is_open_month
+    from delivered
+    inner join kpis
+        on delivered.kpi_code = kpis.kpi_code
+    inner join {{ ref('int_month') }} as calendar
+        on delivered.month = calendar.month
+
+),
+
+measured as (
+
+    select
+        sides.month,
+        {{ slice_list('sides') }},
+        sides.kpi_code,
+        sides.currency_code,
+        coalesce(sum(sides.numerator), 0) as numerator,
+        case when months.is_ratio then coalesce(sum(sides.denominator), 0) end as denominator
+    from sides
+    inner join months
+        on sides.month = months.month and sides.kpi_code = months.kpi_code
+    group by sides.month, {{ slice_list('sides') }}, sides.kpi_code, sides.currency_code, months.is_ratio
 
 ),
 
