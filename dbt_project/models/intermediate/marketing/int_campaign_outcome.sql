@@ -47,7 +47,9 @@ purchases as (
 
 moves_up as (
 
-    select distinct assigned.campaign_contact_id
+    select
+        assigned.campaign_contact_id,
+        max(taken.monthly_fee_amount - held.monthly_fee_amount) as fee_step_amount
     from assigned
     inner join {{ ref('dim_subscription') }} as version
         on assigned.subscription_id = version.subscription_id
@@ -64,17 +66,21 @@ moves_up as (
             and taken.offer_type = 'main'
             and taken.currency_code = held.currency_code
             and taken.monthly_fee_amount > held.monthly_fee_amount
+    group by assigned.campaign_contact_id
 
 ),
 
 returns as (
 
-    select distinct assigned.campaign_contact_id
+    select
+        assigned.campaign_contact_id,
+        min(successor.subscription_id) as successor_subscription_id
     from assigned
     inner join {{ ref('int_subscription_lifetime') }} as successor
         on assigned.subscription_id = successor.predecessor_subscription_id
             and successor.activated_at >= assigned.assigned_at
             and successor.activated_at < assigned.window_end_at
+    group by assigned.campaign_contact_id
 
 )
 
@@ -88,7 +94,11 @@ select
         when 'took_offer' then purchases.campaign_contact_id is not null
         when 'moved_up' then moves_up.campaign_contact_id is not null
         else returns.campaign_contact_id is not null
-    end as has_outcome
+    end as has_outcome,
+    -- What a move up brings in a month, and the line that bills after a return: what an outcome is worth needs them.
+    case when assigned.outcome_code = 'moved_up' then moves_up.fee_step_amount end as fee_step_amount,
+    case when assigned.outcome_code = 'came_back' then returns.successor_subscription_id end
+        as successor_subscription_id
 from assigned
 left join departures
     on assigned.campaign_contact_id = departures.campaign_contact_id
