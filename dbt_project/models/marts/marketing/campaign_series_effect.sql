@@ -1,7 +1,7 @@
--- All finished runs of a campaign together. One run is often too small to tell; the runs are tests of the same thing, so
--- their increments are averaged, each by the weight of its two groups (Mantel and Haenszel's weights for a difference of
--- shares). The interval comes from those of the runs by the method of variance estimates recovery (Zou and Donner 2008),
--- which keeps what Newcombe's interval is good at: small groups, and shares near 0 and 1.
+-- All finished runs of a campaign together. One run is often too small to tell; the runs are tests of the same thing,
+-- so their increments are averaged, each by the weight of its two groups (Mantel and Haenszel's weights for a
+-- difference of shares). The interval comes from those of the runs by the method of variance estimates recovery (Zou
+-- and Donner 2008), which keeps what Newcombe's interval is good at: small groups, and shares near 0 and 1.
 with runs as (
 
     select
