@@ -36,11 +36,16 @@ def _kpi_sql(manifest: dict[str, Any], temporary: dict[str, str]) -> str:
 @pytest.fixture(scope="module")
 def kpis(settings: Settings, manifest: dict[str, Any]) -> dict[str, tuple[Decimal, Decimal | None, str]]:
     """Numerator, denominator and currency of every KPI of one slice and month."""
-    temporary = {"int_month": "known_month"}
+    temporary = {"int_month": "known_month", "int_kpi_target": "known_target"}
     with connect("transformer", settings=settings) as connection:
         connection.execute(
             "create temporary table known_month on commit drop as"
             f" select {MONTH}, true as is_month_closed, false as is_open_month"
+        )
+        connection.execute(
+            "create temporary table known_target (kpi_target_sk bigint, kpi_code text, month date, region_id text,"
+            " brand_name text, service_line text, plan_type text, target_value numeric, closeness integer)"
+            " on commit drop"
         )
         for number, area in enumerate(AREAS):
             columns = ", ".join(f"cast({value} as numeric) as {name}" for name, value in area.COMPONENTS.items())
