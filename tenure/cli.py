@@ -201,7 +201,7 @@ def sql(
     if csv:
         sys.stdout.write(analyst.to_csv(columns, rows))
     else:
-        print_rows([dict(zip(columns, row, strict=True)) for row in rows], columns)
+        print_rows(columns, rows)
 
 
 @app.command()

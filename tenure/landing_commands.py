@@ -26,11 +26,12 @@ def rejects(
     from tenure.analyst import to_csv
     from tenure.landing import reject_report
 
-    rows = reject_report(get_settings(), limit if limit or csv else 50, file)
+    report = reject_report(get_settings(), limit if limit or csv else 50, file)
+    columns, rows = list(report[0]) if report else [], [tuple(row.values()) for row in report]
     if csv:
-        sys.stdout.write(to_csv(list(rows[0]), [tuple(row.values()) for row in rows]) if rows else "")
+        sys.stdout.write(to_csv(columns, rows) if rows else "")
     else:
-        print_rows(rows)
+        print_rows(columns, rows)
 
 
 def replay_rejects(
