@@ -234,10 +234,12 @@ def test_monthly_revenue_by_slice(opinion: Opinion, marts: psycopg.Connection[An
 
 def test_kpi_numerators_and_denominators(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
     query = f"select month, {SLICE}, kpi_code, numerator, denominator from kpi_monthly"
-    found = {(row[0], row[1:6], row[6]): _exact(row[7], row[8]) for row in _rows(marts, query)}
     expected = {key: _exact(*value) for key, value in kpis(opinion).items()}
+    # The KPIs of other areas have oracles of their own.
+    codes = {code for _, _, code in expected}
+    found = {(row[0], row[1:6], row[6]): _exact(row[7], row[8]) for row in _rows(marts, query) if row[6] in codes}
     # A slice without any line, bill or event has no row, or one of zeroes that carries last month's figures.
-    assert {code for _, _, code in found} == {code for _, _, code in expected}
+    assert {code for _, _, code in found} == codes
     _assert_same(_without_zeroes(found), _without_zeroes(expected))
 
 
