@@ -45,3 +45,12 @@
 {% macro last_instant_of(day) -%}
     ({{ local_midnight(date_plus(day, 1)) }} - interval '1 microsecond')
 {%- endmacro %}
+
+{#- Hour of the day of an instant, 0 to 23, in the operator's time zone. -#}
+{% macro local_hour(instant) -%}
+    {{ return(adapter.dispatch('local_hour')(instant)) }}
+{%- endmacro %}
+
+{% macro default__local_hour(instant) -%}
+    cast(extract(hour from ({{ instant }}) at time zone '{{ var("time_zone") }}') as integer)
+{%- endmacro %}

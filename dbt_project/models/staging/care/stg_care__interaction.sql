@@ -1,16 +1,19 @@
 select
-    interaction_id,
-    customer_id,
-    subscription_id,
-    channel_code,
-    direction,
-    topic_code,
-    started_at,
-    answered_at,
-    ended_at,
-    wait_seconds,
-    handle_seconds,
-    is_abandoned,
-    is_resolved,
-    staff_id
-from {{ source('care', 'interaction') }}
+    interaction.interaction_id,
+    interaction.customer_id,
+    interaction.subscription_id,
+    interaction.channel_code,
+    interaction.direction,
+    interaction.topic_code,
+    interaction.started_at,
+    interaction.answered_at,
+    interaction.ended_at,
+    interaction.wait_seconds,
+    interaction.handle_seconds,
+    interaction.is_abandoned,
+    interaction.is_resolved,
+    interaction.staff_id,
+    load.business_date as _business_date,
+    coalesce(load.period_from, load.business_date) as _period_from
+from {{ source('care', 'interaction') }} as interaction
+inner join {{ source('ops', 'load') }} as load on interaction._load_id = load.load_id

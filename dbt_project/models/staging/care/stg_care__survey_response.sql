@@ -1,9 +1,12 @@
 select
-    survey_response_id,
-    subscription_id,
-    customer_id,
-    survey_type,
-    score,
-    responded_at,
-    touchpoint_code
-from {{ source('care', 'survey_response') }}
+    response.survey_response_id,
+    response.subscription_id,
+    response.customer_id,
+    response.survey_type,
+    response.score,
+    response.responded_at,
+    response.touchpoint_code,
+    load.business_date as _business_date,
+    coalesce(load.period_from, load.business_date) as _period_from
+from {{ source('care', 'survey_response') }} as response
+inner join {{ source('ops', 'load') }} as load on response._load_id = load.load_id
