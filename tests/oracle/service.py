@@ -189,8 +189,8 @@ def _slice(operator: Operator, row: Row, at: datetime, day: date, slices: dict[t
 def _issues(service: Service) -> list[Issue]:
     """Answered inbound contacts without another answered one about the same in the days before.
 
-    About the same is about one subscription and topic, through whatever channel. A repeat need not be answered. An issue
-    is known when its days are over, and what is known after the close of its month does not count.
+    About the same is about one subscription and topic, through whatever channel. A repeat need not be answered. An
+    issue is known when its days are over, and what is known after the close of its month does not count.
     """
     about: dict[tuple[Any, ...], list[Event]] = defaultdict(list)
     for contact in service.contacts:
