@@ -1,4 +1,5 @@
--- Contacts, answers, waits and handling times: landed by the as-of date, in the fact, and in the monthly and hourly marts.
+-- Contacts, answers, waits and handling times: landed by the as-of date, in the fact, and in the monthly and hourly
+-- marts.
 with landed as (
 
     select

@@ -1,5 +1,10 @@
 -- In every row, and no more of anything than there can be.
-select *
+select
+    month,
+    region_id,
+    channel_code,
+    direction,
+    topic_code
 from {{ ref('service_quality_monthly') }}
 where offered_count <> answered_count + abandoned_count
     or answered_in_time_count > answered_count

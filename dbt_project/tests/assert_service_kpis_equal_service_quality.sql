@@ -22,28 +22,32 @@ components as (
 
     select
         month,
-        region_id
-        {%- for column in [
-            'offered_call_count', 'call_in_time_count', 'outbound_contact_count', 'issue_count',
-            'issue_without_repeat_count', 'csat_score_total', 'nps_net_promoter_count'
-        ] %},
-            sum({{ column }}) as {{ column }}
-        {%- endfor %}
+        region_id,
+        sum(offered_call_count) as offered_call_count,
+        sum(call_in_time_count) as call_in_time_count,
+        sum(outbound_contact_count) as outbound_contact_count,
+        sum(issue_count) as issue_count,
+        sum(issue_without_repeat_count) as issue_without_repeat_count,
+        sum(csat_score_total) as csat_score_total,
+        sum(nps_net_promoter_count) as nps_net_promoter_count
     from {{ ref('int_service_kpi_component') }}
     group by month, region_id
 
 )
 
-(
-    select * from mart
-    except
-    select * from components
-)
-
-union all
-
-(
-    select * from components
-    except
-    select * from mart
-)
+select
+    mart.month as mart_month,
+    components.month as component_month,
+    coalesce(mart.region_id, components.region_id) as region_id
+from mart
+full outer join components
+    on mart.month = components.month and mart.region_id = components.region_id
+where mart.month is null
+    or components.month is null
+    or mart.offered_call_count <> components.offered_call_count
+    or mart.call_in_time_count <> components.call_in_time_count
+    or mart.outbound_contact_count <> components.outbound_contact_count
+    or mart.issue_count <> components.issue_count
+    or mart.issue_without_repeat_count <> components.issue_without_repeat_count
+    or mart.csat_score_total <> components.csat_score_total
+    or mart.nps_net_promoter_count <> components.nps_net_promoter_count

@@ -3,15 +3,15 @@
 with months as (
 
     select
-        months.month,
+        calendar.month,
         coalesce(sum(sla.opened_count), 0) as opened_count,
         coalesce(sum(sla.reopened_count), 0) as reopened_count,
         coalesce(sum(sla.resolved_count), 0) as resolved_count,
         coalesce(sum(sla.backlog_count), 0) as backlog_count
-    from {{ ref('int_month') }} as months
+    from {{ ref('int_month') }} as calendar
     left join {{ ref('sla_monthly') }} as sla
-        on months.month = sla.month and sla.sla_type = 'ticket'
-    group by months.month
+        on calendar.month = sla.month and sla.sla_type = 'ticket'
+    group by calendar.month
 
 ),
 
@@ -60,7 +60,7 @@ select
     facts.open_count as expected
 from months
 cross join facts
-where months.month = (select max(month) from months) and months.backlog_count <> facts.open_count
+where months.month = (select max(latest.month) from months as latest) and months.backlog_count <> facts.open_count
 
 union all
 

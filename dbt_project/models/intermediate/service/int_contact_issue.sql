@@ -1,7 +1,7 @@
 -- Issues, by the contact that opened each: an answered inbound contact of a customer who had had none about the same
--- (subscription and topic) in the days before. It was settled at first contact unless the customer comes again about the
--- same, answered or not, in the days after. An issue is judged when its days are over, and so counts in its own month
--- if that is not closed by then. What is known after the close of that month changes no judgement in it.
+-- (subscription and topic) in the days before. It was settled at first contact unless the customer comes again about
+-- the same, answered or not, in the days after. An issue is judged when its days are over, and so counts in its own
+-- month if that is not closed by then. What is known after the close of that month changes no judgement in it.
 with contacts as (
 
     select
@@ -30,8 +30,8 @@ judged as (
         {{ posted_month('windows.started_date', 'greatest(windows.known_date, windows.window_end_date)') }}
             as issue_month
     from windows
-    cross join {{ ref('int_as_of_date') }} as as_of
-    where windows.window_end_date <= as_of.as_of_date
+    cross join {{ ref('int_as_of_date') }} as today
+    where windows.window_end_date <= today.as_of_date
 
 ),
 
@@ -60,7 +60,7 @@ select
     ) as is_repeated
 from closing as issue
 where
-    not exists(
+    not exists (
         select 1
         from contacts as earlier
         where earlier.customer_id = issue.customer_id

@@ -1,4 +1,5 @@
--- The sums that the KPIs of service are made of, by month and slice. Calls are those of the queues in which people phone.
+-- The sums that the KPIs of service are made of, by month and slice. Calls are those of the queues in which people
+-- phone.
 with calls as (
 
     select
@@ -74,13 +75,13 @@ components as (
 
     {% for part in parts %}
         select
+            {% for other, columns in parts.items() -%}
+                {% for column in columns -%}
+                    {% if other == part %}{{ column }}{% else %}0{% endif %} as {{ column }},
+                {% endfor -%}
+            {% endfor -%}
             month,
             {{ slice_list() }}
-            {%- for other, columns in parts.items() %}
-                {%- for column in columns %},
-                    {% if other == part %}{{ column }}{% else %}0{% endif %} as {{ column }}
-                {%- endfor %}
-            {%- endfor %}
         from {{ part }}
         {% if not loop.last %}union all{% endif %}
     {% endfor %}
@@ -90,11 +91,11 @@ components as (
 select
     month,
     '' as currency_code,
+    {% for columns in parts.values() -%}
+        {% for column in columns -%}
+            cast(sum({{ column }}) as numeric) as {{ column }},
+        {% endfor -%}
+    {% endfor -%}
     {{ slice_list() }}
-    {%- for columns in parts.values() %}
-        {%- for column in columns %},
-            cast(sum({{ column }}) as numeric) as {{ column }}
-        {%- endfor %}
-    {%- endfor %}
 from components
 group by month, {{ slice_list() }}

@@ -1,5 +1,5 @@
--- Answers to surveys up to the as-of date, with the contact that each is about: the last answered one through the channel
--- asked about, of the same subscription, not too long before. The slice is as for contacts.
+-- Answers to surveys up to the as-of date, with the contact that each is about: the last answered one through the
+-- channel asked about, of the same subscription, not too long before. The slice is as for contacts.
 with dated as (
 
     select

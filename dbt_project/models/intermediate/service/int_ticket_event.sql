@@ -4,7 +4,9 @@ with states as (
 
     select
         ticket.*,
-        lag(ticket.status_code) over (partition by ticket.ticket_id order by ticket.effective_at) as previous_status_code,
+        lag(ticket.status_code) over (
+            partition by ticket.ticket_id order by ticket.effective_at
+        ) as previous_status_code,
         row_number() over (partition by ticket.ticket_id order by ticket.effective_at) as state_number,
         first_value(ticket.opened_at) over (
             partition by ticket.ticket_id order by ticket.effective_at
@@ -78,5 +80,7 @@ select
     occurred_date,
     known_date,
     {{ posted_month('occurred_date', 'known_date') }} as posted_month,
-    cast({{ dbt.datediff('first_opened_at', 'occurred_at', 'second') }} as bigint) as seconds_since_opening
+    cast(
+        {{ dbt.datediff('first_opened_at', 'occurred_at', 'second') }} as bigint -- noqa: LT05
+    ) as seconds_since_opening
 from known

@@ -1,6 +1,6 @@
 -- The latest state of each ticket, what happened to it, and whether its target was kept. The target is judged once, at
--- the instant it falls due: kept by a ticket that is resolved then. A reopening after that instant does not undo it, and
--- what is known only after the close of the month judged changes no judgement in it.
+-- the instant it falls due: kept by a ticket that is resolved then. A reopening after that instant does not undo it,
+-- and what is known only after the close of the month judged changes no judgement in it.
 with states as (
 
     select

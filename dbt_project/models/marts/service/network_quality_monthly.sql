@@ -1,5 +1,5 @@
--- What the network did, and beside it how the customers who use it fared. Several technologies serve one service line, so
--- that customers stand beside each of them: only measures of the network may be added over technologies.
+-- What the network did, and beside it how the customers who use it fared. Several technologies serve one service line,
+-- so that customers stand beside each of them: only measures of the network may be added over technologies.
 with network as (
 
     select

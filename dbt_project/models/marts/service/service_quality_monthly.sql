@@ -1,4 +1,5 @@
--- Contacts, issues and answers to surveys, each in the month it counts in. An answer stands with the contact it is about.
+-- Contacts, issues and answers to surveys, each in the month it counts in. An answer stands with the contact it is
+-- about.
 with contacts as (
 
     select
@@ -75,12 +76,12 @@ measures as (
 
     {% for part in parts %}
         select
+            {% for other, columns in parts.items() -%}
+                {% for column in columns -%}
+                    {% if other == part %}{{ column }}{% else %}0{% endif %} as {{ column }},
+                {% endfor -%}
+            {% endfor -%}
             {{ keys | join(', ') }}
-            {%- for other, columns in parts.items() %}
-                {%- for column in columns %},
-                    {% if other == part %}{{ column }}{% else %}0{% endif %} as {{ column }}
-                {%- endfor %}
-            {%- endfor %}
         from {{ part }}
         {% if not loop.last %}union all{% endif %}
     {% endfor %}
@@ -95,12 +96,12 @@ select
     measures.channel_code,
     measures.direction,
     measures.queue_code,
+    {% for columns in parts.values() -%}
+        {% for column in columns -%}
+            {{ sum_whole('measures.' ~ column) }} as {{ column }},
+        {% endfor -%}
+    {% endfor -%}
     measures.topic_code
-    {%- for columns in parts.values() %}
-        {%- for column in columns %},
-            {{ sum_whole('measures.' ~ column) }} as {{ column }}
-        {%- endfor %}
-    {%- endfor %}
 from measures
 inner join {{ ref('int_month') }} as months
     on measures.month = months.month

@@ -90,10 +90,10 @@ monthly as (
 
     select
         month,
+        {% for column in counts -%}
+            {{ sum_whole(column) }} as {{ column }},
+        {% endfor -%}
         {{ keys | join(', ') }}
-        {%- for column in counts %},
-            {{ sum_whole(column) }} as {{ column }}
-        {%- endfor %}
     from measures
     group by month, {{ keys | join(', ') }}
 
@@ -139,7 +139,8 @@ with_backlog as (
                     + coalesce(monthly.reopened_count, 0)
                     - coalesce(monthly.resolved_count, 0)
                 ) over (
-                    partition by {% for key in keys %}seen.{{ key }}{% if not loop.last %}, {% endif %}{% endfor %}
+                    partition by
+                        seen.region_id, seen.customer_type, seen.sla_type, seen.sla_subject, seen.severity_code
                     order by seen.month
                     rows unbounded preceding
                 )
@@ -147,9 +148,11 @@ with_backlog as (
     from months_seen as seen
     left join monthly
         on seen.month = monthly.month
-            {%- for key in keys %}
-                and seen.{{ key }} = monthly.{{ key }}
-            {%- endfor %}
+            and seen.region_id = monthly.region_id
+            and seen.customer_type = monthly.customer_type
+            and seen.sla_type = monthly.sla_type
+            and seen.sla_subject = monthly.sla_subject
+            and seen.severity_code = monthly.severity_code
 
 )
 
