@@ -14,5 +14,10 @@ select
     expected_close_date,
     rival_name,
     rival_contract_end_date,
+    rival_fee_amount,
+    rival_bandwidth_mbps,
+    level_code,
+    approval_code,
+    is_partner_registered,
     created_at
 from {{ source('enterprise', 'opportunity') }}
