@@ -98,7 +98,16 @@ select
     case when described.is_usage_delivered then coalesce(usage_total.data_bytes, 0) end as data_bytes,
     case when described.is_usage_delivered then coalesce(usage_total.sms_count, 0) end as sms_count,
     coalesce(described.is_voice_capable, false) as is_voice_capable,
-    coalesce(described.is_data_capable, false) as is_data_capable
+    coalesce(described.is_data_capable, false) as is_data_capable,
+    case when described.is_opening then stage.previous_stage_code end as opening_lifecycle_stage_code,
+    -- A line that left in the month is in the lost-customer base, however short the operator makes its stay there.
+    coalesce(stage.lifecycle_stage_code, 'E') as lifecycle_stage_code,
+    coalesce(stage.stage_month_count, 1) as lifecycle_stage_month_count,
+    cast(coalesce(stage.signal_count, 0) as integer) as signal_count,
+    cast(coalesce(stage.high_signal_count, 0) as integer) as high_signal_count,
+    cast(coalesce(stage.medium_signal_count, 0) as integer) as medium_signal_count
 from described
+left join {{ ref('int_subscription_stage_monthly') }} as stage
+    on described.month = stage.month and described.subscription_id = stage.subscription_id
 left join usage_total
     on described.month = usage_total.month and described.subscription_id = usage_total.subscription_id
