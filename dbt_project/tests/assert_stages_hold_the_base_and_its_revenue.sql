@@ -1,5 +1,5 @@
--- The stages of the network add up to the closing base, their revenue (with E) to that of the lines, and what opened the
--- months in a stage to the opening base from the second month on.
+-- The stages of the network add up to the closing base, their revenue (with E) to that of the lines, and what opened
+-- the months in a stage to the opening base from the second month on.
 with stages as (
 
     select
@@ -33,7 +33,7 @@ first_month as (
 
 )
 
-select *
+select lines.month
 from lines
 inner join stages
     on lines.month = stages.month

@@ -93,3 +93,17 @@ def test_no_identity_or_contact_number_in_marts(manifest: dict[str, Any]) -> Non
 def test_every_model_is_in_exactly_one_step_of_a_run(manifest: dict[str, Any]) -> None:
     for node in _models(manifest, "staging", "intermediate", "marts", "features"):
         assert len({"base", "scored"} & set(node["tags"])) == 1, node["name"]
+
+
+def test_the_lifecycle_stage_is_never_a_feature(manifest: dict[str, Any]) -> None:
+    """The stage reads scores of earlier runs; features that read the stage would learn from the model's own words."""
+    seen: set[str] = set()
+    waiting = [node["unique_id"] for node in _models(manifest, "features")]
+    while waiting:
+        name = waiting.pop()
+        if name not in seen and name in manifest["nodes"]:
+            seen.add(name)
+            waiting.extend(manifest["nodes"][name]["depends_on"]["nodes"])
+    forbidden = {"int_subscription_stage", "int_churn_signal_episode", "stg_scores__churn_score"}
+    assert forbidden <= {node["name"] for node in manifest["nodes"].values()}
+    assert not forbidden & {manifest["nodes"][name]["name"] for name in seen}

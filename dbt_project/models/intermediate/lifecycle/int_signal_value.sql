@@ -1,7 +1,19 @@
 -- Usage or revenue of a full month against the mean of the three months before it, for lines that were on the network
 -- through all four. A month is judged on its last day, and the judgement stands until the next month is judged.
 {%- set measures = ['voice_seconds', 'data_bytes', 'service_revenue_amount'] %}
-with monthly as (
+with used as (
+
+    select
+        month,
+        subscription_id,
+        {{ sum_whole('duration_seconds', "service_type = 'voice'") }} as voice_seconds,
+        {{ sum_whole('volume_bytes', "service_type = 'data'") }} as data_bytes
+    from {{ ref('int_usage_monthly') }}
+    group by month, subscription_id
+
+),
+
+monthly as (
 
     select
         months.month,
@@ -15,15 +27,7 @@ with monthly as (
     from {{ ref('int_subscription_month_value') }} as monthly_value
     inner join {{ ref('int_month') }} as months
         on monthly_value.month = months.month and months.last_date = months.month_end_date
-    left join (
-        select
-            month,
-            subscription_id,
-            {{ sum_whole('duration_seconds', "service_type = 'voice'") }} as voice_seconds,
-            {{ sum_whole('volume_bytes', "service_type = 'data'") }} as data_bytes
-        from {{ ref('int_usage_monthly') }}
-        group by month, subscription_id
-    ) as used
+    left join used
         on monthly_value.month = used.month and monthly_value.subscription_id = used.subscription_id
 
 ),
@@ -55,8 +59,12 @@ compared as (
     inner join present
         on monthly.month = present.month and monthly.subscription_id = present.subscription_id
     window
-        before as (partition by monthly.subscription_id order by monthly.month rows between 3 preceding and 1 preceding),
-        upto as (partition by monthly.subscription_id order by monthly.month rows between 3 preceding and current row)
+        before as (
+            partition by monthly.subscription_id order by monthly.month rows between 3 preceding and 1 preceding
+        ),
+        upto as (
+            partition by monthly.subscription_id order by monthly.month rows between 3 preceding and current row
+        )
 
 ),
 

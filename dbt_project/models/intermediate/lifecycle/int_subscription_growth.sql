@@ -93,12 +93,7 @@ select
     coalesce(revenue.subscription_id, offers.subscription_id) as subscription_id,
     revenue.earlier_revenue_amount,
     revenue.later_revenue_amount,
-    coalesce(offers.added_offer_count, 0) as added_offer_count,
-    coalesce(
-        revenue.earlier_revenue_amount > 0
-        and revenue.later_revenue_amount >= revenue.earlier_revenue_amount * rule.growth_revenue_ratio, false
-    ) as is_revenue_growing
+    coalesce(offers.added_offer_count, 0) as added_offer_count
 from revenue
 full outer join offers
     on revenue.month = offers.month and revenue.subscription_id = offers.subscription_id
-cross join rule

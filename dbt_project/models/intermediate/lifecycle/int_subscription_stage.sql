@@ -81,12 +81,14 @@ tested as (
         coalesce(signals.low_signal_count, 0) as low_signal_count,
         scores.scored_date,
         scores.churn_probability,
-        coalesce(growth.is_revenue_growing, false) as is_revenue_growing,
+        growth.earlier_revenue_amount,
+        growth.later_revenue_amount,
         coalesce(growth.added_offer_count, 0) as added_offer_count,
         rule.acquisition_days,
         rule.decline_high_signal_count,
         rule.decline_medium_signal_count,
-        rule.decline_churn_probability
+        rule.decline_churn_probability,
+        rule.growth_revenue_ratio
     from standing
     cross join rule
     inner join {{ ref('int_subscription_lifetime') }} as lifetime
@@ -112,7 +114,10 @@ decided as (
             when high_signal_count >= decline_high_signal_count then 'decline_high_signal_count'
             when medium_signal_count >= decline_medium_signal_count then 'decline_medium_signal_count'
             when churn_probability >= decline_churn_probability then 'decline_churn_probability'
-            when is_revenue_growing then 'growth_revenue_ratio'
+            when
+                earlier_revenue_amount > 0
+                and later_revenue_amount >= earlier_revenue_amount * growth_revenue_ratio
+                then 'growth_revenue_ratio'
             when added_offer_count > 0 then 'growth_offer_months'
         end as rule_code
     from tested

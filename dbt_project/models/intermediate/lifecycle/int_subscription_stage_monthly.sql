@@ -1,7 +1,7 @@
 {{ config(pre_hook=large_memory()) }}
 
--- The stage of each line by month with the stage before, how long it has lasted, and the slice: at the end of the month,
--- or as the line left. Lines in E stand here for as long as they are in the lost-customer base.
+-- The stage of each line by month with the stage before, how long it has lasted, and the slice: at the end of the
+-- month, or as the line left. Lines in E stand here for as long as they are in the lost-customer base.
 with compared as (
 
     select

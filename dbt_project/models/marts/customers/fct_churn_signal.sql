@@ -10,7 +10,7 @@ select
         when episode.to_date < as_of.as_of_date then {{ date_plus('episode.to_date', 1) }}
     end as ended_date,
     episode.to_date = as_of.as_of_date as is_current,
-    {{ dbt.datediff('episode.from_date', 'episode.to_date', 'day') }} + 1 as held_days,
+    {{ dbt.datediff('episode.from_date', 'episode.to_date', 'day') }} + 1 as held_days, -- noqa: LT05
     episode.evidence,
     version.subscription_sk,
     version.customer_id,

@@ -26,8 +26,9 @@ contacts as (
         count(distinct contact.campaign_id) as campaign_count,
         count(contact.contacted_at) as contacted_count,
         count(*) filter (where contact.response_code = 'accepted') as accepted_count,
-        sum(case when contact.currency_code = coalesce(stage.currency_code, contact.currency_code)
-            then contact.cost_amount end) as campaign_cost_amount
+        sum(contact.cost_amount) filter (
+            where contact.currency_code = coalesce(stage.currency_code, contact.currency_code)
+        ) as campaign_cost_amount
     from {{ ref('stg_marketing__campaign_contact') }} as contact
     inner join {{ ref('int_month') }} as months
         on {{ month_of('contact.assigned_date') }} = months.month

@@ -1,15 +1,28 @@
--- The latest scores of subscriptions at risk, with who they are, why, and what they are worth.
-with latest as (
+-- The lines at risk at the as-of date: those that the model puts in the bands high and medium, and those whose signals
+-- alone would put a line into stage D, whatever their stage is. The score stands beside the signals: a line may be here
+-- for either. With who they are, why, what they are worth, what was done last, and what the customer allows.
+{%- set channels = ['sms', 'call', 'app', 'email'] %}
+with as_of as (
+
+    select
+        as_of_date,
+        as_of_end_at,
+        {{ month_of('as_of_date') }} as month
+    from {{ ref('int_as_of_date') }}
+
+),
+
+latest as (
 
     select max(as_of_date) as as_of_date
     from {{ ref('churn_score') }}
 
 ),
 
-at_risk as (
+scores as (
 
     select
-        score.as_of_date,
+        score.as_of_date as scored_date,
         score.subscription_id,
         score.churn_probability,
         score.risk_band,
@@ -17,20 +30,74 @@ at_risk as (
     from {{ ref('churn_score') }} as score
     inner join latest
         on score.as_of_date = latest.as_of_date
-    where score.risk_band in ('high', 'medium')
+
+),
+
+at_risk as (
+
+    select
+        as_of.as_of_date,
+        as_of.as_of_end_at,
+        stage.month,
+        stage.subscription_id,
+        stage.lifecycle_stage_code,
+        stage.signal_count,
+        stage.high_signal_count,
+        stage.medium_signal_count,
+        scores.scored_date,
+        scores.churn_probability,
+        coalesce(scores.risk_band, 'not_scored') as risk_band,
+        scores.model_run_id
+    from as_of
+    inner join {{ ref('int_subscription_stage_monthly') }} as stage
+        on as_of.month = stage.month and stage.left_at is null
+    cross join {{ ref('int_stage_threshold') }} as rule
+    left join scores
+        on stage.subscription_id = scores.subscription_id
+    where
+        -- Nothing is said about people who were erased.
+        stage.subscription_id not like 'erased-%'
+        and (
+            scores.risk_band in ('high', 'medium')
+            or stage.high_signal_count >= rule.decline_high_signal_count
+            or stage.medium_signal_count >= rule.decline_medium_signal_count
+        )
 
 ),
 
 reasons as (
 
     select
-        reason.as_of_date,
         reason.subscription_id,
         {{ dbt.listagg('reason.reason_text', "'; '", 'order by reason.reason_rank') }} as top_reasons
     from {{ ref('stg_scores__churn_reason') }} as reason
     inner join latest
         on reason.as_of_date = latest.as_of_date
-    group by reason.as_of_date, reason.subscription_id
+    group by reason.subscription_id
+
+),
+
+ranked_signals as (
+
+    select
+        subscription_id,
+        signal_code,
+        evidence,
+        first_seen_date,
+        case severity when 'high' then 1 when 'medium' then 2 else 3 end as severity_rank
+    from {{ ref('fct_churn_signal') }}
+    where is_current
+
+),
+
+signals as (
+
+    select
+        subscription_id,
+        {{ dbt.listagg('evidence', "'; '", 'order by severity_rank, first_seen_date, signal_code') }} as signal_evidence,
+        min(first_seen_date) as first_signal_date
+    from ranked_signals
+    group by subscription_id
 
 ),
 
@@ -42,6 +109,122 @@ contracts as (
     from {{ ref('int_contract_history') }}
     where is_current
     group by subscription_id
+
+),
+
+ranked_contacts as (
+
+    select
+        contact.subscription_id,
+        contact.campaign_id,
+        {{ local_date('contact.contacted_at') }} as contact_date,
+        contact.response_code,
+        {{ local_date('contact.contacted_at') }} > {{ date_plus('as_of.as_of_date', -30) }} as is_recent,
+        row_number() over (
+            partition by contact.subscription_id order by contact.contacted_at desc, contact.campaign_contact_id desc
+        ) as recency
+    from {{ ref('stg_marketing__campaign_contact') }} as contact
+    inner join as_of
+        on contact.contacted_at < as_of.as_of_end_at
+    where not contact.is_control
+
+),
+
+contacts as (
+
+    select
+        subscription_id,
+        max(case when recency = 1 then campaign_id end) as last_campaign_id,
+        max(case when recency = 1 then contact_date end) as last_campaign_date,
+        max(case when recency = 1 then response_code end) as last_campaign_response_code,
+        count(*) filter (where is_recent) as recent_contact_count
+    from ranked_contacts
+    group by subscription_id
+
+),
+
+care_states as (
+
+    select
+        care.subscription_id,
+        care.staff_id,
+        care.action_type,
+        care.planned_date,
+        care.done_at,
+        care.outcome_code,
+        row_number() over (partition by care.care_action_id order by care.effective_at desc) as state_recency,
+        care.care_action_id
+    from {{ ref('stg_marketing__care_action') }} as care
+    inner join as_of
+        on care.effective_at < as_of.as_of_end_at
+
+),
+
+ranked_care as (
+
+    select
+        *,
+        row_number() over (
+            partition by subscription_id order by planned_date desc, care_action_id desc
+        ) as recency,
+        row_number() over (
+            partition by subscription_id, case when outcome_code is null then 0 else 1 end
+            order by planned_date desc, care_action_id desc
+        ) as outcome_recency
+    from care_states
+    where state_recency = 1
+
+),
+
+care as (
+
+    select
+        subscription_id,
+        max(case when recency = 1 then staff_id end) as manager_staff_id,
+        max(case when outcome_code is not null and outcome_recency = 1 then action_type end) as last_care_action_type,
+        max(
+            case
+                when outcome_code is not null and outcome_recency = 1
+                    then coalesce({{ local_date('done_at') }}, planned_date)
+            end
+        ) as last_care_date,
+        max(case when outcome_code is not null and outcome_recency = 1 then outcome_code end) as last_care_outcome_code
+    from ranked_care
+    group by subscription_id
+
+),
+
+consent_states as (
+
+    select
+        consent.customer_id,
+        consent.channel_code,
+        consent.is_granted,
+        row_number() over (
+            partition by consent.customer_id, consent.channel_code
+            order by consent.effective_at desc, consent.consent_id desc
+        ) as recency
+    from {{ ref('stg_crm__consent') }} as consent
+    inner join as_of
+        on consent.effective_at < as_of.as_of_end_at
+    where consent.purpose_code = 'marketing'
+
+),
+
+consents as (
+
+    -- What is said of a channel by name goes before what is said of any.
+    select
+        customer_id,
+        {%- for channel in channels %}
+            coalesce(
+                {{ dbt.bool_or("case when channel_code = '" ~ channel ~ "' then is_granted end") }},
+                {{ dbt.bool_or("case when channel_code = 'any' then is_granted end") }}
+            ) as is_{{ channel }}_allowed{% if not loop.last %},{% endif %}
+        {%- endfor %}
+    from consent_states
+    where recency = 1
+    group by customer_id
 
 )
 
@@ -62,14 +245,39 @@ select
     monthly.currency_code,
     monthly.tenure_days,
     contracts.contract_end_date,
-    at_risk.model_run_id
+    at_risk.model_run_id,
+    at_risk.lifecycle_stage_code,
+    at_risk.scored_date,
+    signals.signal_evidence,
+    signals.first_signal_date,
+    cast(at_risk.signal_count as integer) as signal_count,
+    cast(at_risk.high_signal_count as integer) as high_signal_count,
+    cast(at_risk.medium_signal_count as integer) as medium_signal_count,
+    care.manager_staff_id,
+    care.last_care_action_type,
+    care.last_care_date,
+    care.last_care_outcome_code,
+    contacts.last_campaign_id,
+    contacts.last_campaign_date,
+    contacts.last_campaign_response_code,
+    cast(coalesce(contacts.recent_contact_count, 0) as integer) as recent_contact_count,
+    {%- for channel in channels %}
+        consents.is_{{ channel }}_allowed{% if not loop.last %},{% endif %}
+    {%- endfor %}
 from at_risk
 inner join {{ ref('subscription_monthly') }} as monthly
-    on at_risk.subscription_id = monthly.subscription_id
-        and monthly.month = {{ month_of('at_risk.as_of_date') }}
+    on at_risk.subscription_id = monthly.subscription_id and at_risk.month = monthly.month
 inner join {{ ref('int_subscription_month_value') }} as monthly_value
     on monthly.month = monthly_value.month and monthly.subscription_id = monthly_value.subscription_id
 left join reasons
-    on at_risk.as_of_date = reasons.as_of_date and at_risk.subscription_id = reasons.subscription_id
+    on at_risk.subscription_id = reasons.subscription_id
+left join signals
+    on at_risk.subscription_id = signals.subscription_id
 left join contracts
     on at_risk.subscription_id = contracts.subscription_id
+left join care
+    on at_risk.subscription_id = care.subscription_id
+left join contacts
+    on at_risk.subscription_id = contacts.subscription_id
+left join consents
+    on monthly.customer_id = consents.customer_id
