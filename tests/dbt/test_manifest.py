@@ -103,7 +103,7 @@ def test_the_lifecycle_stage_is_never_a_feature(manifest: dict[str, Any]) -> Non
         name = waiting.pop()
         if name not in seen and name in manifest["nodes"]:
             seen.add(name)
-            waiting.extend(manifest["nodes"][name]["depends_on"]["nodes"])
+            waiting.extend(manifest["nodes"][name]["depends_on"].get("nodes", []))
     forbidden = {"int_subscription_stage", "int_churn_signal_episode", "stg_scores__churn_score"}
     assert forbidden <= {node["name"] for node in manifest["nodes"].values()}
     assert not forbidden & {manifest["nodes"][name]["name"] for name in seen}

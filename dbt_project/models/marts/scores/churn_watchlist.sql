@@ -94,7 +94,8 @@ signals as (
 
     select
         subscription_id,
-        {{ dbt.listagg('evidence', "'; '", 'order by severity_rank, first_seen_date, signal_code') }} as signal_evidence,
+        {{ dbt.listagg('evidence', "'; '", 'order by severity_rank, first_seen_date, signal_code') }}
+            as signal_evidence,
         min(first_seen_date) as first_signal_date
     from ranked_signals
     group by subscription_id
