@@ -33,23 +33,23 @@ DOC_REFERENCE = re.compile(r"\{\{\s*doc\(\s*['\"](?:\w+['\"]\s*,\s*['\"])?(\w+)[
 
 @dataclass(frozen=True)
 class Metric:
-    """A KPI as dbt defines it. `unit` is a key of FORMATS; `is_ratio` tells whether it has a denominator."""
+    """A KPI as dbt defines it.
+
+    `unit` is a key of FORMATS; `is_ratio` tells whether it has a denominator; `is_money` whether its sides are amounts
+    of a currency, so that it may not be read over several: also days or a ratio made of amounts.
+    """
 
     name: str
     label: str
     definition: str
     unit: str
     is_ratio: bool
+    is_money: bool
 
     @property
     def number_format(self) -> str:
         """How its values are written (d3-format): totals of money without cents, everything else by its unit."""
-        return ",.0f" if self.is_money and not self.is_ratio else FORMATS[self.unit]
-
-    @property
-    def is_money(self) -> bool:
-        """Whether its values are amounts of a currency."""
-        return self.unit == "currency"
+        return ",.0f" if self.unit == "currency" and not self.is_ratio else FORMATS[self.unit]
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ def read_metrics(dbt_dir: Path) -> dict[str, Metric]:
             definition=_one_line(entry["description"]),
             unit=meta["unit"],
             is_ratio=entry["type"] == "ratio",
+            is_money=meta.get("is_money", False),
         )
         if metric.unit not in FORMATS:
             raise TenureError(

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
-from tests.oracle.deliveries import Row, deliveries
-from tests.oracle.operator import Line, Operator, next_month
+from tests.oracle.deliveries import Delivery, Row, deliveries
+from tests.oracle.operator import History, Line, Operator, histories, next_month
 
 SERVICE = ("recurring", "usage", "discount", "credit")
 UNALLOCATED = "unallocated"
@@ -43,6 +43,7 @@ def count_revenue(operator: Operator) -> Revenue:
             month for month in months if delivery.period_from < next_month(month) and delivery.period_to >= month
         }
         delivered += [(row, delivery.business_date) for row in delivery.rows()]
+    offers = histories(operator.folder, "crm.offer", "offer_id", operator.end)
     recurring: dict[tuple[str, str, str], dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for row, _ in delivered:
         if row["subscription_id"] and row["charge_type"] == "recurring":
@@ -55,7 +56,11 @@ def count_revenue(operator: Operator) -> Revenue:
         if row["subscription_id"]:
             method, shares = "direct", {row["subscription_id"]: (net, tax)}
         else:
-            method, shares = _share_out(operator, row, service_month, recurring, (net, tax))
+            weights = _stand_alone_prices(operator, row, service_month, offers)
+            if weights:
+                method, shares = "stand_alone_price", _split_both((net, tax), weights)
+            else:
+                method, shares = _share_out(operator, row, service_month, recurring, (net, tax))
         for line_id, (part, part_tax) in shares.items():
             key = (
                 line_id,
@@ -82,6 +87,13 @@ def posted_month(operator: Operator, service_month: date, issued_at: datetime, b
     return max(service_month, earliest_open)
 
 
+def event_month(operator: Operator, day: date, delivery: Delivery) -> date:
+    """The month an event of a day counts in: its own, or the earliest open when a file of a later period brought it."""
+    known = delivery.business_date if day < delivery.period_from else day
+    earliest_open = (known - timedelta(days=operator.clock.close_days)).replace(day=1)
+    return min(max(day.replace(day=1), earliest_open), operator.as_of.replace(day=1))
+
+
 def _share_out(
     operator: Operator,
     row: Row,
@@ -102,8 +114,33 @@ def _share_out(
         }
     if not weights:
         return "unallocated", {UNALLOCATED: amount}
+    return method, _split_both(amount, weights)
+
+
+def _stand_alone_prices(
+    operator: Operator, row: Row, month: date, offers: dict[str, History]
+) -> dict[str, Decimal] | None:
+    """For a bundle: what the plan of each line of the account costs alone, by the fee in force as the month ends.
+
+    The extracts name no holders of bundles, so that a bundle serves every line billed to the account. None for other
+    charges, and where there is no price to go by for every line.
+    """
+    if not row["offer_id"] or offers[row["offer_id"]].latest["offer_type"] != "bundle":
+        return None
+    end, prices = operator.clock.midnight(next_month(month)), {}
+    for line in operator.lines.values():
+        if _is_billed_to(operator, line, row["account_id"], month):
+            plan = offers[state_at_month_end(operator, line, month)["main_offer_id"]]
+            price = plan.before(min(end, line.terminated_at) if line.terminated_at else end)
+            if price["currency_code"] != row["currency_code"]:
+                return None
+            prices[line.line_id] = Decimal(str(price["monthly_fee_amount"]))
+    return prices if sum(prices.values()) > 0 else None
+
+
+def _split_both(amount: Money, weights: dict[str, Decimal]) -> dict[str, Money]:
     parts = [_split(total, weights) for total in amount]
-    return method, {line_id: (parts[0][line_id], parts[1][line_id]) for line_id in weights}
+    return {line_id: (parts[0][line_id], parts[1][line_id]) for line_id in weights}
 
 
 def _is_billed_to(operator: Operator, line: Line, account_id: str, month: date) -> bool:

@@ -103,7 +103,7 @@ def test_every_kind_of_movement_is_in_the_data(opinion: Opinion) -> None:
     assert [name for name in COUNTS if not seen[name]] == []
     assert any(line.predecessor for line in opinion.operator.lines.values())
     methods = {key[6] for key in opinion.revenue.rows}
-    assert methods == {"direct", "recurring_share", "equal_share", "unallocated"}
+    assert methods == {"direct", "stand_alone_price", "recurring_share", "equal_share", "unallocated"}
     assert any(line_id == "unknown" for _, line_id, *_ in opinion.usage.daily)
 
 

@@ -1,6 +1,31 @@
--- The lines an account's own charges are shared among, per service month: in proportion to their recurring charges,
--- else equally among the lines billed to the account. share_rank 1 is the largest line, which takes the remainder.
-with recurring as (
+-- The lines that share an account's own charges, per service month. A bundle is shared by stand-alone price, where that
+-- is known for every line it serves; other charges in proportion to the lines' recurring charges; what neither can
+-- share, equally among the lines served. share_rank 1 is the largest line, which takes the remainder.
+{%- set place = ['account_id', 'service_month', 'currency_code', 'bundle_offer_id'] %}
+with served as (
+
+    select
+        *,
+        count(*) over (partition by {{ place | join(', ') }}) as line_count,
+        count(stand_alone_price) over (partition by {{ place | join(', ') }}) as priced_count,
+        sum(stand_alone_price) over (partition by {{ place | join(', ') }}) as total_price
+    from {{ ref('int_account_line_served') }}
+
+),
+
+priced as (
+
+    select
+        {{ place | join(',\n        ') }},
+        subscription_id,
+        stand_alone_price as weight,
+        'stand_alone_price' as allocation_method
+    from served
+    where bundle_offer_id <> '' and priced_count = line_count and total_price > 0
+
+),
+
+recurring as (
 
     select
         account_id,
@@ -15,91 +40,91 @@ with recurring as (
 
 ),
 
--- Only what account-level charges ask for is worked out.
-charged as (
+-- What has no price to go by.
+other as (
 
     select distinct
-        account_id,
-        service_month,
-        currency_code
-    from {{ ref('int_invoice_line_posted') }}
-    where subscription_id is null
+        charge.account_id,
+        charge.service_month,
+        charge.currency_code,
+        charge.bundle_offer_id
+    from {{ ref('int_account_charge') }} as charge
+    where
+        not exists (
+            select 1
+            from priced
+            where priced.account_id = charge.account_id
+                and priced.service_month = charge.service_month
+                and priced.currency_code = charge.currency_code
+                and priced.bundle_offer_id = charge.bundle_offer_id
+        )
 
 ),
 
-served as (
+by_recurring as (
 
     select
-        charged.account_id,
-        charged.service_month,
-        charged.currency_code,
-        version.subscription_id,
-        cast(1 as numeric) as weight
-    from charged
-    inner join {{ ref('dim_subscription') }} as version
-        on charged.account_id = version.account_id
-    inner join {{ ref('int_subscription_lifetime') }} as lifetime
-        on version.subscription_id = lifetime.subscription_id
-            and lifetime.activated_at < {{ local_midnight(date_plus('charged.service_month', 1, 'month')) }}
-            and (
-                lifetime.terminated_at is null
-                or lifetime.terminated_at >= {{ local_midnight('charged.service_month') }}
-            )
-            and {{ version_before(
-                'version',
-                "least(coalesce(lifetime.terminated_at, " ~ end_of_time() ~ "), "
-                ~ local_midnight(date_plus('charged.service_month', 1, 'month')) ~ ")"
-            ) }}
+        other.account_id,
+        other.service_month,
+        other.currency_code,
+        other.bundle_offer_id,
+        recurring.subscription_id,
+        recurring.weight,
+        'recurring_share' as allocation_method
+    from other
+    inner join recurring
+        on other.account_id = recurring.account_id
+            and other.service_month = recurring.service_month
+            and other.currency_code = recurring.currency_code
+
+),
+
+equally as (
+
+    select
+        other.account_id,
+        other.service_month,
+        other.currency_code,
+        other.bundle_offer_id,
+        served.subscription_id,
+        cast(1 as numeric) as weight,
+        'equal_share' as allocation_method
+    from other
+    inner join served
+        on other.account_id = served.account_id
+            and other.service_month = served.service_month
+            and other.currency_code = served.currency_code
+            and other.bundle_offer_id = served.bundle_offer_id
+    where
+        not exists (
+            select 1
+            from recurring
+            where recurring.account_id = other.account_id
+                and recurring.service_month = other.service_month
+                and recurring.currency_code = other.currency_code
+        )
 
 ),
 
 weighted as (
 
-    select
-        charged.account_id,
-        charged.service_month,
-        charged.currency_code,
-        recurring.subscription_id,
-        recurring.weight,
-        'recurring_share' as allocation_method
-    from charged
-    inner join recurring
-        on charged.account_id = recurring.account_id
-            and charged.service_month = recurring.service_month
-            and charged.currency_code = recurring.currency_code
-
+    select * from priced
     union all
-
-    select
-        served.account_id,
-        served.service_month,
-        served.currency_code,
-        served.subscription_id,
-        served.weight,
-        'equal_share' as allocation_method
-    from served
-    where
-        not exists (
-            select 1
-            from recurring
-            where recurring.account_id = served.account_id
-                and recurring.service_month = served.service_month
-                and recurring.currency_code = served.currency_code
-        )
+    select * from by_recurring
+    union all
+    select * from equally
 
 )
 
 select
-    account_id,
-    service_month,
-    currency_code,
+    {{ place | join(',\n    ') }},
     subscription_id,
     allocation_method,
     weight,
-    sum(weight) over (partition by account_id, service_month, currency_code) as total_weight,
+    sum(weight) over (partition by {{ place | join(', ') }}) as total_weight,
     cast(
         row_number() over (
-            partition by account_id, service_month, currency_code order by weight desc, subscription_id asc
+            partition by {{ place | join(', ') }} order by weight desc, subscription_id asc
         ) as integer
     ) as share_rank
 from weighted

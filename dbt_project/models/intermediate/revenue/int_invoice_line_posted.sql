@@ -4,11 +4,14 @@ with dated as (
 
     select
         invoice_line_id,
+        invoice_id,
         account_id,
         subscription_id,
+        offer_id,
         document_type,
         charge_type,
         service_month,
+        due_date,
         net_amount,
         tax_amount,
         currency_code,
@@ -20,8 +23,10 @@ with dated as (
 
 select
     invoice_line_id,
+    invoice_id,
     account_id,
     subscription_id,
+    offer_id,
     document_type,
     charge_type,
     service_month,
@@ -29,6 +34,7 @@ select
         service_month, {{ month_of(date_plus('known_date', -1 * var('month_close_days'))) }}
     ) as posted_month,
     issued_date,
+    due_date,
     net_amount,
     tax_amount,
     currency_code

@@ -17,12 +17,12 @@ with shared as (
         line.tax_amount as line_tax_amount,
         coalesce(round(line.net_amount * share.weight / share.total_weight, 2), line.net_amount) as net_share,
         coalesce(round(line.tax_amount * share.weight / share.total_weight, 2), line.tax_amount) as tax_share
-    from {{ ref('int_invoice_line_posted') }} as line
+    from {{ ref('int_account_charge') }} as line
     left join {{ ref('int_account_line_share') }} as share
         on line.account_id = share.account_id
             and line.service_month = share.service_month
             and line.currency_code = share.currency_code
-    where line.subscription_id is null
+            and line.bundle_offer_id = share.bundle_offer_id
 
 ),
 

@@ -41,7 +41,22 @@ select
     coalesce(months.is_month_closed, false) as is_month_closed,
     coalesce(months.is_open_month, false) as is_open_month,
     sliced.net_amount,
-    sliced.tax_amount
+    sliced.tax_amount,
+    '{{ var("reporting_currency") }}' as reporting_currency_code,
+    case
+        when sliced.currency_code = '{{ var("reporting_currency") }}' then 'same_currency'
+        when conversion.exchange_rate is null then 'rate_missing'
+        else 'converted'
+    end as conversion_status,
+    case when sliced.currency_code = '{{ var("reporting_currency") }}' then 1 else conversion.exchange_rate end
+        as exchange_rate,
+    case when sliced.currency_code <> '{{ var("reporting_currency") }}' then conversion.rate_date end as rate_date,
+    case
+        when sliced.currency_code = '{{ var("reporting_currency") }}' then sliced.net_amount
+        else round(sliced.net_amount * conversion.exchange_rate, 2)
+    end as converted_net_amount
 from sliced
 left join {{ ref('int_month') }} as months
     on sliced.month = months.month
+left join {{ ref('int_conversion_rate') }} as conversion
+    on sliced.month = conversion.month and sliced.currency_code = conversion.currency_code
