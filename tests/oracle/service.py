@@ -77,13 +77,13 @@ class Ticket:
         for state in self.states:
             if (state.row["status_code"] == "resolved") != resolved:
                 resolved = not resolved
-                at = _instant(state.row["resolved_at"]) if resolved else state.at
+                at = instant_of(state.row["resolved_at"]) if resolved else state.at
                 yield ("resolved" if resolved else "reopened"), at, state
 
     @property
     def opened_at(self) -> datetime:
         """The instant of the opening."""
-        return _instant(self.states[0].row["opened_at"])
+        return instant_of(self.states[0].row["opened_at"])
 
 
 @dataclass
@@ -159,7 +159,8 @@ def _seed(path: Path) -> list[Row]:
         return list(csv.DictReader(file))
 
 
-def _instant(value: Any) -> datetime:
+def instant_of(value: Any) -> datetime:
+    """An instant as a format has it, typed or text."""
     return value if isinstance(value, datetime) else datetime.fromisoformat(value)
 
 
@@ -168,7 +169,7 @@ def _events(operator: Operator, entity: str, instant: str, slices: dict[tuple[st
     found = []
     for delivery in deliveries(operator.folder, entity):
         for row in delivery.rows():
-            at = _instant(row[instant])
+            at = instant_of(row[instant])
             if at < operator.end:
                 day = operator.clock.day(at)
                 found.append(Event(row, at, day, delivery, _slice(operator, row, at, day, slices)))

@@ -11,19 +11,25 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 
+from tests.oracle.care import channels, people
 from tests.oracle.operator import Clock
 from tests.oracle.service import Service, count_service, quality_by_channel, service_kpis, sla_by_kind
-from tests.oracle.summaries import form_opinion
+from tests.oracle.summaries import Opinion, form_opinion
 
 SLICE = "region_id, brand_name, service_line, plan_type, value_tier"
 SEEDS = Path(__file__).resolve().parents[2] / "dbt_project" / "seeds"
 
 
 @pytest.fixture(scope="module")
-def service(built_warehouse) -> Service:
+def opinion(built_warehouse) -> Opinion:
     settings = built_warehouse.settings
     clock = Clock(ZoneInfo(settings.time_zone), settings.month_close_days)
-    return count_service(form_opinion(built_warehouse.extracts, clock, SEEDS / "value_tier.csv"), SEEDS)
+    return form_opinion(built_warehouse.extracts, clock, SEEDS / "value_tier.csv")
+
+
+@pytest.fixture(scope="module")
+def service(opinion: Opinion) -> Service:
+    return count_service(opinion, SEEDS)
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +99,26 @@ def test_the_day_by_the_hour_adds_up_to_the_contacts(service: Service, marts: ps
     query = """
         select started_date, started_hour, queue_code, sum(offered_count) from contact_centre_hourly group by 1, 2, 3"""
     _assert_same({row[:3]: row[3] for row in _rows(marts, query)}, expected)
+
+
+def test_what_channels_won(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
+    query = """
+        select month, channel_id, sum(activation_count), sum(win_back_count), sum(matured_joiner_count),
+            sum(early_churn_count), coalesce(sum(joiner_revenue_amount), 0), sum(order_count),
+            sum(order_completed_count), sum(order_cancelled_count), sum(commission_amount)
+        from channel_monthly group by 1, 2"""
+    found = {row[:2]: row[2:] for row in _rows(marts, query) if any(row[2:])}
+    expected = channels(opinion)
+    assert [sum(counts[place] for counts in expected.values()) > 0 for place in range(9)] == [True] * 9
+    _assert_same(found, expected)
+
+
+def test_what_people_did(service: Service, marts: psycopg.Connection[Any]) -> None:
+    query = """
+        select month, staff_id, handled_count, handle_seconds, outbound_count, issue_count, care_done_count,
+            care_ended_count, opportunity_won_count
+        from staff_performance_monthly"""
+    found = {row[:2]: row[2:] for row in _rows(marts, query) if any(row[2:])}
+    expected = people(service)
+    assert [sum(counts[place] for counts in expected.values()) > 0 for place in range(7)] == [True] * 7
+    _assert_same(found, expected)
