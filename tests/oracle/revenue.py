@@ -24,6 +24,9 @@ class Revenue:
 
     rows: dict[RevenueKey, Money] = field(default_factory=lambda: defaultdict(lambda: (Decimal(0), Decimal(0))))
     billed_months: set[date] = field(default_factory=set)
+    gross_of_invoice: dict[str, dict[str, Decimal]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(Decimal))
+    )
 
     def of_line(self, service_only: bool) -> dict[tuple[str, date], Decimal]:
         """Net amount by line and posted month."""
@@ -62,6 +65,7 @@ def count_revenue(operator: Operator) -> Revenue:
             else:
                 method, shares = _share_out(operator, row, service_month, recurring, (net, tax))
         for line_id, (part, part_tax) in shares.items():
+            revenue.gross_of_invoice[row["invoice_id"]][line_id] += part + part_tax
             key = (
                 line_id,
                 service_month,

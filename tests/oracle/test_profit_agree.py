@@ -1,0 +1,101 @@
+"""customer_profit_monthly and SAC agree with a slow count over the files, to the cent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import psycopg
+import pytest
+
+from tests.oracle.operator import Clock
+from tests.oracle.profit import Profit, acquisition, count_profit
+from tests.oracle.summaries import Opinion, form_opinion
+
+ROOT = Path(__file__).resolve().parents[2]
+KINDS = ("interconnect", "network", "service", "subsidy", "commission", "campaign", "bad_debt")
+SLICE = "region_id, brand_name, service_line, plan_type, value_tier"
+ZERO = Decimal(0)
+
+
+@pytest.fixture(scope="module")
+def opinion(built_warehouse) -> Opinion:
+    settings = built_warehouse.settings
+    clock = Clock(ZoneInfo(settings.time_zone), settings.month_close_days)
+    return form_opinion(built_warehouse.extracts, clock, ROOT / "dbt_project" / "seeds" / "value_tier.csv")
+
+
+@pytest.fixture(scope="module")
+def profit(opinion: Opinion) -> Profit:
+    return count_profit(opinion)
+
+
+@pytest.fixture(scope="module")
+def marts(built_warehouse) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(built_warehouse.settings.url("analyst"), autocommit=True) as connection:
+        yield connection
+
+
+def _assert_same(found: dict[Any, Any], expected: dict[Any, Any]) -> None:
+    differing = [key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key)]
+    shown = [(key, "mart", found.get(key), "oracle", expected.get(key)) for key in sorted(differing, key=str)[:5]]
+    assert not differing, f"{len(differing)} of {len(expected)} differ: {shown}"
+
+
+def test_every_line_month(opinion: Opinion, profit: Profit, marts: psycopg.Connection[Any]) -> None:
+    costs = ", ".join(f"coalesce({kind}_cost_amount, 0)" for kind in KINDS)
+    query = f"""
+        select month, subscription_id, case when subscription_id = 'unallocated' then region_id else '' end,
+            coalesce(revenue_amount, 0), coalesce(service_revenue_amount, 0), {costs}, retention_campaign_cost_amount,
+            contribution_margin_amount, running_margin_amount
+        from customer_profit_monthly where currency_code = 'CNY'"""
+    found = {row[:3]: row[3:] for row in marts.execute(query).fetchall()}
+    expected = {}
+    for place, of in profit.amounts.items():
+        is_known = place[0] in opinion.revenue.billed_months and place[0] in profit.booked_months
+        expected[place] = (
+            of["revenue"],
+            of["service_revenue"],
+            *(of[kind] for kind in KINDS),
+            of["retention"],
+            profit.margin(place) if is_known else None,
+            profit.running_margin(place) if is_known else None,
+        )
+    _assert_same(
+        {key: value for key, value in found.items() if any(value)},
+        {key: value for key, value in expected.items() if any(value)},
+    )
+
+
+def test_every_kind_of_cost_and_method_is_in_the_data(profit: Profit, marts: psycopg.Connection[Any]) -> None:
+    """A comparison over nothing would prove nothing."""
+    for kind in (*KINDS, "retention"):
+        assert any(of[kind] for of in profit.amounts.values()), kind
+    assert any(of["commission"] < 0 for of in profit.amounts.values()), "no commission was taken back"
+    methods = ("network", "service", "interconnect", "commission")
+    query = " union ".join(f"select {kind}_cost_method from customer_profit_monthly" for kind in methods)
+    assert {row[0] for row in marts.execute(query).fetchall()} >= {"direct", "allocated", "unit_cost", "not_delivered"}
+
+
+def test_acquisition_cost_of_every_slice(opinion: Opinion, profit: Profit, marts: psycopg.Connection[Any]) -> None:
+    query = f"select month, {SLICE}, numerator, denominator from kpi_monthly where kpi_code = 'sac'"
+    found = {(row[0], row[1:6]): (row[6], row[7]) for row in marts.execute(query).fetchall() if row[6] or row[7]}
+    expected = acquisition(opinion, profit)
+    assert sum(cost for cost, _ in expected.values()) > 0
+    _assert_same(found, expected)
+
+
+def test_margin_of_the_operator_by_month(opinion: Opinion, profit: Profit, marts: psycopg.Connection[Any]) -> None:
+    query = """
+        select month, sum(numerator), sum(denominator) from kpi_monthly
+        where kpi_code = 'contribution_margin_rate' group by month"""
+    found = {row[0]: row[1:] for row in marts.execute(query).fetchall()}
+    expected = {}
+    for month in opinion.revenue.billed_months & profit.booked_months:
+        places = [place for place in profit.amounts if place[0] == month]
+        margin = sum((profit.margin(place) for place in places), ZERO)
+        expected[month] = (margin, sum((profit.amounts[place]["revenue"] for place in places), ZERO))
+    _assert_same(found, expected)
