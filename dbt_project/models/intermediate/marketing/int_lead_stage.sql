@@ -1,6 +1,6 @@
 -- Times that a lead stood in one stage, one after another. A change of anything but the status does not end a stage;
--- the first stage began when the lead was registered. Where it is told apart by region, channel, source and interest, the
--- latest known ones count for its whole life.
+-- the first stage began when the lead was registered. Where it is told apart by region, channel, source and interest,
+-- the latest known ones count for its whole life.
 with history as (
 
     {{ entity_history(

@@ -1,5 +1,5 @@
--- The sums behind the KPIs of campaigns, leads, opportunities and competition. A component is null in a row that does not
--- speak of it, so that the KPI is missing where its source says nothing of a month.
+-- The sums behind the KPIs of campaigns, leads, opportunities and competition. A component is null in a row that does
+-- not speak of it, so that the KPI is missing where its source says nothing of a month.
 {% set measures = [
     'campaign_treated_count', 'campaign_incremental_count', 'lead_converted_count', 'lead_decided_count',
     'opportunity_won_count', 'opportunity_decided_count', 'weighted_pipeline_amount', 'own_market_line_count',

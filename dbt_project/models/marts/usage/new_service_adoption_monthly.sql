@@ -1,5 +1,5 @@
--- Who has taken up a service at the end of the month, who is new among them, who gave it up and who left with it. Without
--- a month before to compare with nothing is new or given up.
+-- Who has taken up a service at the end of the month, who is new among them, who gave it up and who left with it.
+-- Without a month before to compare with nothing is new or given up.
 {% set slices = ['region_id', 'brand_name', 'service_line', 'plan_type', 'value_tier'] -%}
 {% set closing_slice -%}
     {%- for column in slices %}line.closing_{{ column }} as {{ column }}{% if not loop.last %},
