@@ -1,4 +1,5 @@
--- What the opportunity was worth and whose it was are those in force at the event, a change at that very instant included.
+-- What the opportunity was worth and whose it was are those in force at the event, a change at that very instant
+-- included.
 with events as (
 
     select

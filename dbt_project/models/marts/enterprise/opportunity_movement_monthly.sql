@@ -1,6 +1,6 @@
--- A place is a stage of a kind of opportunity in a region. Whoever stands elsewhere at the end than at the opening moved
--- out with the value of the opening and moved in; a new value is a revaluation where it stands at the end. What was
--- decided moved to its last open stage first.
+-- A place is a stage of a kind of opportunity in a region. Whoever stands elsewhere at the end than at the opening
+-- moved out with the value of the opening and moved in; a new value is a revaluation where it stands at the end.
+-- What was decided moved to its last open stage first.
 {% set place = ['region_id', 'opportunity_type', 'source_code', 'stage_code', 'currency_code'] -%}
 {% set measures = ['opening', 'new', 'moved_in', 'revalued', 'moved_out', 'won', 'lost', 'closing'] -%}
 with paired as (

@@ -1,5 +1,5 @@
--- Lines that group customers have with rivals, by the end of the contract there: from opportunities about such lines, and
--- from what is known of the members of groups.
+-- Lines that group customers have with rivals, by the end of the contract there: from opportunities about such
+-- lines, and from what is known of the members of groups.
 with opportunities as (
 
     select

@@ -1,5 +1,5 @@
--- One row for each stage in which a lead was, came to or left in the month. Leads that were decided are in no open stage:
--- converted and lost count those that came to them.
+-- One row for each stage in which a lead was, came to or left in the month. Leads that were decided are in no open
+-- stage: converted and lost count those that came to them.
 with months as (
 
     select
