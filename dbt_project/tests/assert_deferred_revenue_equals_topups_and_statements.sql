@@ -15,7 +15,7 @@ with sources as (
         -1 * sum(net_amount + tax_amount) as amount
     from {{ ref('fct_revenue') }}
     where document_type = 'statement'
-        and posted_month <= (select max(month) from {{ ref('int_month') }})
+        and posted_month <= (select max(months.month) from {{ ref('int_month') }} as months)
     group by currency_code
 
 ),

@@ -6,7 +6,7 @@ with landed as (
         sum(net_amount + tax_amount) as amount
     from {{ ref('int_invoice_line_posted') }}
     where document_type <> 'statement'
-        and posted_month <= (select max(month) from {{ ref('int_month') }})
+        and posted_month <= (select max(months.month) from {{ ref('int_month') }} as months)
     group by currency_code
 
     union all
@@ -45,7 +45,7 @@ found as (
         currency_code,
         sum(closing_amount) as amount
     from {{ ref('receivable_monthly') }}
-    where month = (select max(month) from {{ ref('int_month') }})
+    where month = (select max(months.month) from {{ ref('int_month') }} as months)
     group by currency_code
 
 )
