@@ -13,6 +13,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from tenure.errors import TenureError
+from tenure.fingerprints import fingerprints, note_fingerprints
+from tenure.gate import NodeRecorder
 from tenure.settings import Settings
 
 PROJECT = "dbt_project"
@@ -20,11 +22,15 @@ PROJECT = "dbt_project"
 
 @dataclass(frozen=True)
 class Mart:
-    """A published table: its grain in words, and the raw sources that it is made from."""
+    """A published table: its grain in words, and the raw sources that it is made from.
+
+    `is_tracked`: it is built by partitions, so that what each of them holds is known (`reference.partition_version`).
+    """
 
     name: str
     grain: str
     partition_column: str | None
+    is_tracked: bool = False
     sources: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -79,14 +85,28 @@ def run_dbt(settings: Settings, arguments: Sequence[str], quiet: bool = True) ->
     Raises TenureError naming the first node that failed; nothing is published by dbt itself.
     """
     from dbt.cli.main import dbtRunner
+    from dbt.contracts.graph.manifest import Manifest
 
     command = [*arguments]
+    variables = dbt_variables(settings)
     if arguments[0] not in ("clean", "debug", "deps"):
-        command += ["--vars", dbt_variables(settings)]
+        command += ["--vars", variables]
     # dbt creates its log folder itself, but not its parents.
     settings.logs_dir.mkdir(parents=True, exist_ok=True)
     with _environment(dbt_environment(settings)):
-        result = dbtRunner().invoke((["--quiet"] if quiet else []) + ["--no-use-colors", *command])
+        flags = (["--quiet"] if quiet else []) + ["--no-use-colors"]
+        runner = dbtRunner()
+        if arguments[0] in ("build", "run"):
+            parsed = runner.invoke([*flags, "parse", "--vars", variables])
+            if isinstance(parsed.result, Manifest):
+                note_fingerprints(settings, fingerprints(parsed.result.writable_manifest().to_dict(), variables))
+                runner = dbtRunner(manifest=parsed.result)
+        if arguments[0] in ("build", "run", "seed", "test"):
+            with NodeRecorder(settings) as recorder:
+                runner.callbacks.append(recorder)
+                result = runner.invoke([*flags, *command])
+        else:
+            result = runner.invoke([*flags, *command])
     nodes = tuple(
         DbtNode(item.node.unique_id, str(item.status), str(item.message or ""), item.execution_time)
         for item in getattr(result.result, "results", []) or []
@@ -144,6 +164,7 @@ def marts(settings: Settings) -> list[Mart]:
                     name=node["alias"] or node["name"],
                     grain=str(meta.get("grain", "")),
                     partition_column=meta.get("partition_by"),
+                    is_tracked="replaced_by" in meta,
                     sources=frozenset(_sources(manifest, unique_id)),
                 )
             )

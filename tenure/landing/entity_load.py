@@ -27,6 +27,7 @@ from tenure.landing.results import Balance, ControlTotal, FileRefused, plain
 from tenure.landing.schema import raw_columns, raw_identifier
 from tenure.landing.screening import Screen
 from tenure.landing.tokens import Tokeniser
+from tenure.landing.touched import touch_load
 from tenure.protection.identity_writer import IdentityWriter
 
 MAX_REJECTS_OF_REFUSED_FILE = 1000
@@ -139,6 +140,7 @@ class EntityLoad:
         self._claims.store.remove(load_id)
         table = raw_identifier(self.contract).as_string()
         self._loader.execute(f"delete from {table} where _load_id = {load_id:d}")  # noqa: S608 (quoted name, integer)
+        touch_load(self._loader, self.contract.source, self.contract.entity, load_id)
         for name in ("held_row", "unknown_reference", "load_day"):
             self._loader.execute(f"delete from ops.{name} where load_id = $1::bigint", load_id)  # noqa: S608 (constants)
 

@@ -13,6 +13,7 @@ import polars as pl
 from tenure.landing.claims import Move
 from tenure.landing.loader import Loader
 from tenure.landing.results import Balance, plain
+from tenure.landing.touched import touch_days, touch_load
 
 _FIELDS = (
     "load_id, entity_name, file_name, version, sha256, file_fingerprint, status, mapping_name, row_count, message,"
@@ -64,6 +65,8 @@ class Ledger:
 
     def __init__(self, loader: Loader, source: str, entity: str) -> None:
         self._loader = loader
+        self._source = source
+        self._entity = entity
         self._by_file: dict[tuple[str, str], list[Load]] = {}
         self._by_content: dict[tuple[str, str], Load] = {}
         self._sizes: set[int | None] = set()
@@ -157,6 +160,7 @@ class Ledger:
             """,
             load_id, json.dumps({day.isoformat(): count for day, count in days.items()}), period[0].isoformat(),
         )  # fmt: skip
+        touch_days(self._loader, self._source, self._entity, days)
 
     def moved(self, move: Move) -> None:
         """Change the balance of a load of which rows have become something else through another load."""
@@ -176,6 +180,7 @@ class Ledger:
             f"update ops.load set {changes}, control_totals = $2::text::jsonb where load_id = $1::bigint",  # noqa: S608 (constants)
             move.load_id, json.dumps(totals),
         )  # fmt: skip
+        touch_load(self._loader, self._source, self._entity, move.load_id)
 
     def write_rejects(self, load_id: int, file_name: str, rejects: pl.DataFrame) -> None:
         """Write refused rows, with what is wrong with each."""

@@ -105,6 +105,23 @@ _LEDGER = (
         primary key (load_id, record_date)
     )
     """,
+    # Another number whenever rows of a day are added, taken out or moved: a refresh compares it with what it has used.
+    """
+    create table if not exists ops.partition_version (
+        source_name text not null,
+        entity_name text not null,
+        record_date date not null,
+        version bigint not null,
+        primary key (source_name, entity_name, record_date)
+    )
+    """,
+    # What landed before versions were kept.
+    """
+    insert into ops.partition_version (source_name, entity_name, record_date, version)
+    select distinct load.source_name, load.entity_name, day.record_date, 1
+    from ops.load_day as day join ops.load as load using (load_id)
+    where not exists (select from ops.partition_version)
+    """,
     # Sorted hashes of the keys of a load, and their lines: 8 bytes each, low end first (tenure.landing.keys).
     """
     create table if not exists ops.key_chunk (

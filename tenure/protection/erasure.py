@@ -109,6 +109,8 @@ def _erase_from_warehouse(
         lines = lines_to_remove(archive, contracts, person, removed)
         erasure_id = _note(connection, settings, person, lookup)
         note_pseudonyms(connection, person)
+        # Rows of any day may have been his: until the marts are rebuilt in full, no partition is what it was.
+        connection.execute("update ops.partition_version set version = pg_current_xact_id()::text::bigint")
         counts = {
             "customers": 1,
             "accounts": len(person.ids["account"]),

@@ -6,6 +6,7 @@ from tenure.database import prepare_roles, start_database
 from tenure.landing.schema import ensure_landing_tables
 from tenure.protection.tables import ensure_protection_tables
 from tenure.settings import Settings
+from tenure.warehouse.refresh_tables import ensure_refresh_tables
 
 
 def prepare_warehouse(settings: Settings) -> None:
@@ -14,3 +15,4 @@ def prepare_warehouse(settings: Settings) -> None:
     prepare_roles(settings)
     ensure_landing_tables(settings)
     ensure_protection_tables(settings)
+    ensure_refresh_tables(settings)

@@ -1,9 +1,10 @@
 """The publication step: readers see one complete version of all marts, and never a mixture.
 
-dbt builds in schema `build`, which no reader can enter. Once everything is built and tested, one transaction compares
-each partition of each mart with what is published, replaces those that differ, and adds one row to
-`marts.publication`. Plain row changes are invisible to a reader until the commit, at any isolation level, which
-swapping tables or views is not (docs/decisions/0003-publication.md).
+dbt builds in schema `build`, which no reader can enter. Once everything is built and has passed every check since, one
+transaction compares the digest of each partition of each mart with that of what was published, replaces those that
+differ, and adds one row to `marts.publication`. Published rows are not read for it, and built ones only where dbt has
+not kept their digest itself. Plain row changes are invisible to a reader until the commit, at any isolation level,
+which swapping tables or views is not (docs/decisions/0003-publication.md).
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ import psycopg
 from psycopg import sql
 
 from tenure.errors import TenureError
+from tenure.failpoints import reach
+from tenure.gate import check_gate
 from tenure.settings import Settings
-from tenure.transform import Mart, marts
+from tenure.transform import Mart, marts, read_manifest
 from tenure.warehouse.digest import ROW_DIGEST
 
 Connection = psycopg.Connection[Any]
+Parts = dict[str, tuple[int, str]]
 
 LOCK = "tenure publish"
 
@@ -57,14 +61,17 @@ class Publication:
 def publish(settings: Settings) -> Publication:
     """Publish what dbt has built. Publishing the same content again writes nothing and keeps the version.
 
-    Raises TenureError when a mart is missing in `build`, or nothing was landed yet: nothing is published then.
+    Raises TenureError when a mart is missing in `build`, a model or check did not end well, or nothing was landed yet:
+    nothing is published then.
     """
     wanted = marts(settings)
+    manifest = read_manifest(settings)
     with psycopg.connect(settings.url("transformer")) as connection:
         connection.execute("set local timezone = 'UTC'")
         connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (LOCK,))
         connection.execute(PUBLICATION_TABLES)
         as_of_date = _as_of_date(connection)
+        check_gate(connection, manifest)
         changed: list[str] = []
         rows_written = 0
         for mart in wanted:
@@ -73,8 +80,11 @@ def publish(settings: Settings) -> Publication:
                 changed.append(mart.name)
                 rows_written += written
         _remove_unknown(connection, {mart.name for mart in wanted}, changed)
+        _accept_unpublished(connection, {mart.name for mart in wanted})
+        reach("before_publication")
         _write_status(connection, wanted)
         publication_id = _write_publication(connection, as_of_date, bool(changed))
+    reach("after_publication")
     return Publication(publication_id, as_of_date, tuple(changed), rows_written)
 
 
@@ -102,62 +112,98 @@ def _publish_mart(connection: Connection, mart: Mart) -> int | None:
     if not built:
         raise TenureError(f"mart {mart.name} is not built, so nothing was published", hint="run `tenure build`")
     names = {"mart": sql.Identifier(mart.name)}
-    is_new = _columns(connection, "marts", mart.name) != built
-    if is_new:
+    parts = _parts(connection, mart, "build")
+    if _columns(connection, "marts", mart.name) != built:
         # An upgrade changed the shape: the only case in which a table is replaced as a whole.
         connection.execute(sql.SQL("drop table if exists marts.{mart} cascade").format(**names))
         connection.execute(sql.SQL("create table marts.{mart} (like build.{mart} including all)").format(**names))
         _copy_comments(connection, mart.name)
-        return _insert_whole(connection, names)
+        written: int | None = _insert(connection, names, sql.SQL("true"))
+    else:
+        written = _replace(connection, mart, names, parts)
+    _accept(connection, mart.name, parts)
+    return written
+
+
+def _parts(connection: Connection, mart: Mart, schema: str) -> Parts:
+    """Rows and digest of each partition, by its value; of a table without partitions, all of it under ''."""
+    if mart.is_tracked and schema == "build":
+        found = connection.execute(
+            "select partition_date::text, row_count, digest from reference.partition_version where producer = %s",
+            (mart.name,),
+        )
+    else:
+        value = sql.SQL("coalesce({}::text, '')").format(sql.Identifier(mart.partition_column or ""))
+        found = connection.execute(
+            sql.SQL("select {value} as partition_value, count(*), {digest} from {table} as t group by 1").format(
+                value=value if mart.partition_column else sql.SQL("''::text"),
+                digest=sql.SQL(ROW_DIGEST),
+                table=sql.Identifier(schema, mart.name),
+            )
+        )
+    return {str(value): (int(count), str(digest)) for value, count, digest in found}
+
+
+def _published_parts(connection: Connection, mart: Mart) -> Parts:
+    """What readers have: as noted, or by reading it where nothing was noted yet."""
+    found = connection.execute(
+        "select partition_value, row_count, digest from reference.partition_accepted where producer = %s", (mart.name,)
+    ).fetchall()
+    if not found:
+        return _parts(connection, mart, "marts")
+    return {str(value): (int(count), str(digest)) for value, count, digest in found}
+
+
+def _replace(connection: Connection, mart: Mart, names: dict[str, Any], built: Parts) -> int | None:
+    published = _published_parts(connection, mart)
+    changed = sorted(value for value in built.keys() | published.keys() if built.get(value) != published.get(value))
+    if not changed:
+        return None
     if mart.partition_column is None:
-        return _replace_whole(connection, names)
-    return _replace_partitions(connection, names, sql.Identifier(mart.partition_column))
+        where: sql.Composable = sql.SQL("true")
+    else:
+        column = sql.Identifier(mart.partition_column)
+        kind = dict(_columns(connection, "build", mart.name))[mart.partition_column]
+        where = sql.SQL("{column} = any({values}::{kind}[])").format(
+            column=column, values=sql.Literal([value for value in changed if value]), kind=sql.SQL(kind)
+        )
+        if "" in changed:
+            where = sql.SQL("({} or {} is null)").format(where, column)
+    connection.execute(sql.SQL("delete from marts.{mart} where {where}").format(where=where, **names))
+    return _insert(connection, names, where)
 
 
-def _insert_whole(connection: Connection, names: dict[str, Any]) -> int:
-    return connection.execute(sql.SQL("insert into marts.{mart} select * from build.{mart}").format(**names)).rowcount
+def _insert(connection: Connection, names: dict[str, Any], where: sql.Composable) -> int:
+    statement = sql.SQL("insert into marts.{mart} select * from build.{mart} where {where}")
+    return connection.execute(statement.format(where=where, **names)).rowcount
 
 
-def _replace_whole(connection: Connection, names: dict[str, Any]) -> int | None:
-    digest = "select count(*) || ':' || {digest} from {schema}.{mart} as t"
-    both = [
-        connection.execute(
-            sql.SQL(digest).format(digest=sql.SQL(ROW_DIGEST), schema=sql.Identifier(schema), **names)
-        ).fetchone()
-        for schema in ("build", "marts")
-    ]
-    if both[0] == both[1]:
-        return None
-    connection.execute(sql.SQL("delete from marts.{mart}").format(**names))
-    return _insert_whole(connection, names)
+def _accept(connection: Connection, producer: str, parts: Parts) -> None:
+    """Note what readers have of a mart."""
+    connection.execute("delete from reference.partition_accepted where producer = %s", (producer,))
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into reference.partition_accepted values (%s, %s, %s, %s)",
+            [(producer, value, count, digest) for value, (count, digest) in parts.items()],
+        )
 
 
-def _replace_partitions(connection: Connection, names: dict[str, Any], column: sql.Identifier) -> int | None:
-    connection.execute("drop table if exists pg_temp.changed_partition")
+def _accept_unpublished(connection: Connection, marts_of_readers: set[str]) -> None:
+    """Note what models held that were checked and are not published, and what had landed for them."""
     connection.execute(
-        sql.SQL(
-            """
-            create temporary table changed_partition on commit drop as
-            select coalesce(b.partition_value, m.partition_value) as partition_value
-            from (select {column} as partition_value, count(*) as n, {digest} as d from build.{mart} as t group by 1) b
-            full join
-                 (select {column} as partition_value, count(*) as n, {digest} as d from marts.{mart} as t group by 1) m
-              on b.partition_value = m.partition_value
-            where b.n is distinct from m.n or b.d is distinct from m.d
-            """
-        ).format(column=column, digest=sql.SQL(ROW_DIGEST), **names)
+        """
+        delete from reference.partition_accepted where not producer = any(%(marts)s);
+        """,
+        {"marts": sorted(marts_of_readers)},
     )
-    touched = connection.execute("select count(*) from changed_partition").fetchone()
-    if touched is None or touched[0] == 0:
-        return None
-    # A NULL partition value joins nothing, so it is always "changed": `is not distinct from` replaces it too.
-    where = sql.SQL(
-        "exists (select 1 from changed_partition p where p.partition_value is not distinct from t.{column})"
-    ).format(column=column)
-    connection.execute(sql.SQL("delete from marts.{mart} t where {where}").format(where=where, **names))
-    return connection.execute(
-        sql.SQL("insert into marts.{mart} select * from build.{mart} t where {where}").format(where=where, **names)
-    ).rowcount
+    connection.execute(
+        """
+        insert into reference.partition_accepted (producer, partition_value, row_count, digest)
+        select producer, partition_date::text, row_count, digest
+        from reference.partition_version where not producer = any(%(marts)s)
+        """,
+        {"marts": sorted(marts_of_readers)},
+    )
 
 
 def _copy_comments(connection: Connection, name: str) -> None:
@@ -187,17 +233,16 @@ def _write_status(connection: Connection, wanted: list[Mart]) -> None:
     for mart in wanted:
         dates = [coverage[source] for source in mart.sources if coverage.get(source) is not None]
         connection.execute(
-            sql.SQL(
-                """
+            """
                 insert into marts.mart_status as s (mart_name, grain, complete_to_date, row_count)
-                select %s, %s, %s, count(*) from marts.{}
+                select %s, %s, %s, coalesce(sum(row_count), 0)
+                from reference.partition_accepted where producer = %s
                 on conflict (mart_name) do update
                 set grain = excluded.grain, complete_to_date = excluded.complete_to_date, row_count = excluded.row_count
                 where (s.grain, s.complete_to_date, s.row_count)
                     is distinct from (excluded.grain, excluded.complete_to_date, excluded.row_count)
-                """
-            ).format(sql.Identifier(mart.name)),
-            (mart.name, mart.grain, min(dates, default=None)),
+            """,
+            (mart.name, mart.grain, min(dates, default=None), mart.name),
         )
 
 

@@ -1,3 +1,8 @@
+{{ with_known_intervals(
+    'subscription_id', ['activated_at'], from_at='activated_at',
+    to_at="coalesce(terminated_at, " ~ end_of_time() ~ ")", is_first='true'
+) }}
+
 -- When each subscription was activated and, if it was, terminated: the first termination after activation counts.
 with subscriptions as (
 

@@ -1,3 +1,5 @@
+{{ with_known_partitions('month') }}
+
 -- Revenue and value tier of each subscription month. The tier at the end of a month comes from the mean service revenue
 -- of the last three billed months (fewer at the start of the history) and from the tenure.
 with subscription_months as (

@@ -1,3 +1,5 @@
+{{ with_known_partitions('month') }}
+
 -- The months of the delivered history, the open one last. Instants bound the part of the month that has happened:
 -- the open month ends with as_of_date.
 with history as (

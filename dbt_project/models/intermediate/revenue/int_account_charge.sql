@@ -1,3 +1,5 @@
+{{ with_known_partitions('posted_month') }}
+
 -- Charges to an account as a whole, and the bundle that a charge (or a discount on it) is for; no bundle is ''.
 select
     line.invoice_line_id,

@@ -1,3 +1,5 @@
+{{ with_known_partitions('service_month') }}
+
 -- The lines that share an account's own charges, per service month. A bundle is shared by stand-alone price, where that
 -- is known for every line it serves; other charges in proportion to the lines' recurring charges; what neither can
 -- share, equally among the lines served. share_rank 1 is the largest line, which takes the remainder.

@@ -1,3 +1,6 @@
+{{ by_partition('posted_month', 'month', replaced_by='issued_date', replaced_grain='day') }}
+{%- set touched = touched_partitions({'stg_billing__invoice_line': 'landed'}) %}
+
 -- Invoice lines with the month they count in. A document belongs to its service month as long as that is open; later
 -- it is posted to the earliest month still open when it was issued and delivered, and keeps its service month.
 with dated as (
@@ -18,6 +21,7 @@ with dated as (
         issued_date,
         greatest(issued_date, _business_date) as known_date
     from {{ ref('stg_billing__invoice_line') }}
+    where {{ in_landed_days('', 'issued_date', 'stg_billing__invoice_line', touched) }}
 
 )
 

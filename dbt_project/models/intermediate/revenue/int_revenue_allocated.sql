@@ -1,3 +1,13 @@
+{{ by_partition('posted_month', 'month', indexes=[{'columns': ['subscription_id']}, {'columns': ['account_id']}]) }}
+{%- set touched = touched_partitions({
+    'int_invoice_line_posted': 'same',
+    'int_account_charge': 'same',
+    'int_account_line_share': {
+        'sql': "select charge.posted_month from " ~ ref('int_account_charge') ~ " as charge"
+            ~ " where charge.service_month in (select changed.partition_date from changed)",
+    },
+}) %}
+
 -- Every invoice line brought down to subscriptions. The shares of an account-level charge are rounded to the cent and
 -- the largest line takes the remainder, so that the shares add up to the charge exactly.
 with shared as (
@@ -23,6 +33,7 @@ with shared as (
             and line.service_month = share.service_month
             and line.currency_code = share.currency_code
             and line.bundle_offer_id = share.bundle_offer_id
+    where {{ in_partitions('line.posted_month', touched, 'month') }}
 
 ),
 
@@ -49,7 +60,7 @@ select
     net_amount,
     tax_amount
 from {{ ref('int_invoice_line_posted') }}
-where subscription_id is not null
+where subscription_id is not null and {{ in_partitions('posted_month', touched, 'month') }}
 
 union all
 

@@ -1,4 +1,6 @@
 {{ config(pre_hook=large_memory()) }}
+{{ by_partition('activity_date', 'day') }}
+{%- set touched = touched_partitions({'fct_usage_daily': 'same', 'fct_topup': 'same'}) %}
 
 -- What happened on each subscription and day. A usage day is one on which the customer did something: called, sent or
 -- used data; incoming legs and value-added services (often automatic fees) do not count, but a top-up does for
@@ -6,7 +8,7 @@
 with daily as (
 
     select
-        subscription_sk,
+        subscription_id,
         usage_date as activity_date,
         {{ dbt.bool_or("service_type = 'data' or (service_type in ('voice', 'sms') and direction = 'outgoing')") }}
             as is_usage_day,
@@ -17,8 +19,8 @@ with daily as (
         {{ sum_whole('event_count', "network_type = 'off_net'") }} as off_net_event_count,
         {{ sum_whole('event_count') }} as event_count
     from {{ ref('fct_usage_daily') }}
-    where subscription_sk is not null
-    group by subscription_sk, usage_date
+    where subscription_sk is not null and {{ in_partitions('usage_date', touched, 'day') }}
+    group by subscription_id, usage_date
 
 ),
 
@@ -30,16 +32,15 @@ topups as (
         count(*) filter (where amount > 0) as topup_count,
         sum(amount) as topup_amount
     from {{ ref('fct_topup') }}
-    where subscription_sk is not null
+    where subscription_sk is not null and {{ in_partitions('topup_date', touched, 'day') }}
     group by subscription_id, topup_date
 
 ),
 
--- A day on which the version changed has two rows so far.
 combined as (
 
     select
-        version.subscription_id,
+        daily.subscription_id,
         daily.activity_date,
         daily.is_usage_day,
         daily.voice_seconds,
@@ -51,8 +52,6 @@ combined as (
         0 as topup_count,
         0 as topup_amount
     from daily
-    inner join {{ ref('dim_subscription') }} as version
-        on daily.subscription_sk = version.subscription_sk
 
     union all
 

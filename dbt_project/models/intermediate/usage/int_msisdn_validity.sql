@@ -1,3 +1,5 @@
+{{ with_known_intervals('subscription_id', ['msisdn_token', 'subscription_sk'], is_first='false') }}
+
 -- Which subscription version held a number, and when. A number is nobody's after termination, until it is given out
 -- again; where deliveries overlap, the later holder has it. Usage outside every validity stays unresolved.
 with held as (

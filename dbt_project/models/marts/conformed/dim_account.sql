@@ -5,6 +5,7 @@
     'is_paperless',
     'billed_to_date_amount'
 ] -%}
+{{ with_known_intervals('account_id', ['customer_id', 'currency_code']) }}
 with history as (
 
     {{ entity_history(ref('stg_crm__account'), 'account_id', attributes) }}

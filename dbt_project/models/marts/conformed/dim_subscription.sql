@@ -10,6 +10,9 @@
     'activated_at',
     'predecessor_subscription_id'
 ] %}
+{{ with_known_intervals(
+    'subscription_id', ['subscription_sk'] + attributes + ['brand_name', 'service_line', 'plan_type']
+) }}
 with subscription_history as (
 
     {{ entity_history(

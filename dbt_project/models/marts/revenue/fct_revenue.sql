@@ -6,6 +6,20 @@
 {%- for column in grain -%}
     {%- do qualified.append('dated.' ~ column) -%}
 {%- endfor -%}
+{{ by_partition('posted_month', 'month', indexes=[{'columns': ['subscription_id']}]) }}
+{%- set of_subscription = "select line.posted_month from changed inner join " ~ ref('int_revenue_allocated') ~ " as line"
+    ~ " on changed.key_value = line.subscription_id and (changed.is_first or changed.from_at < "
+    ~ local_midnight(date_plus('line.service_month', 1, 'month')) ~ ")" -%}
+{%- set of_account = "select line.posted_month from changed inner join " ~ ref('int_revenue_allocated') ~ " as line"
+    ~ " on changed.key_value = line.account_id and (changed.is_first or changed.from_at < "
+    ~ local_midnight(date_plus('line.service_month', 1, 'month')) ~ ")" -%}
+{%- set touched = touched_partitions({
+    'int_revenue_allocated': 'same',
+    'int_subscription_lifetime': {'keys': of_subscription},
+    'dim_subscription': {'keys': of_subscription},
+    'dim_account': {'keys': of_account},
+}) %}
+
 -- Owner, user and payer are those at the end of the service month, or when the subscription was terminated in it.
 with amounts as (
 
@@ -14,6 +28,7 @@ with amounts as (
         sum(net_amount) as net_amount,
         sum(tax_amount) as tax_amount
     from {{ ref('int_revenue_allocated') }}
+    where {{ in_partitions('posted_month', touched, 'month') }}
     group by {{ grain | join(', ') }}
 
 ),

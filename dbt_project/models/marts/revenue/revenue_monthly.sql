@@ -1,3 +1,14 @@
+{{ by_partition('month', 'month') }}
+{%- set of_subscription = "select line.posted_month from changed inner join " ~ ref('fct_revenue') ~ " as line"
+    ~ " on changed.key_value = line.subscription_id and (changed.is_first or changed.from_at < "
+    ~ local_midnight(date_plus('line.service_month', 1, 'month')) ~ ")" -%}
+{%- set touched = touched_partitions({
+    'fct_revenue': 'same',
+    'dim_subscription': {'keys': of_subscription},
+    'int_subscription_month_value': 'same',
+    'int_month': 'same',
+}) %}
+
 -- The month is the one the documents are posted to. The slice describes the subscription at the end of the service
 -- month; its tier is that of the posted month.
 with sliced as (
@@ -19,6 +30,7 @@ with sliced as (
         on revenue.subscription_sk = version.subscription_sk
     left join {{ ref('int_subscription_month_value') }} as monthly_value
         on revenue.subscription_id = monthly_value.subscription_id and revenue.posted_month = monthly_value.month
+    where {{ in_partitions('revenue.posted_month', touched, 'month') }}
     group by
         revenue.posted_month,
         coalesce(version.region_id, 'unknown'),

@@ -1,3 +1,8 @@
+{{ by_partition('topup_date', 'day') }}
+{%- set touched = touched_partitions({
+    'stg_usage__topup': 'landed',
+    'int_msisdn_validity': 'interval',
+}) -%}
 select
     topup.topup_id,
     topup.topped_up_at,
@@ -13,3 +18,4 @@ left join {{ ref('int_msisdn_validity') }} as validity
         and topup.topped_up_at >= validity.valid_from_at
         and topup.topped_up_at < validity.valid_to_at
 where topup.topped_up_at < {{ as_of_end_at() }}
+    and {{ in_landed_days('topup', 'topup_date', 'stg_usage__topup', touched) }}

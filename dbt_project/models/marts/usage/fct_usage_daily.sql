@@ -1,10 +1,16 @@
 {{ config(pre_hook=large_memory()) }}
+{{ by_partition('usage_date', 'day') }}
+{%- set touched = touched_partitions({
+    'stg_usage__usage_event': 'landed',
+    'int_msisdn_validity': 'interval',
+}) %}
 
 -- Usage follows the subscription version that held the number at the instant of the event.
 with resolved as (
 
     select
         event.usage_date,
+        validity.subscription_id,
         validity.subscription_sk,
         event.service_type,
         event.direction,
@@ -21,8 +27,10 @@ with resolved as (
             and event.started_at >= validity.valid_from_at
             and event.started_at < validity.valid_to_at
     where event.started_at < {{ as_of_end_at() }}
+        and {{ in_landed_days('event', 'usage_date', 'stg_usage__usage_event', touched) }}
     group by
         event.usage_date,
+        validity.subscription_id,
         validity.subscription_sk,
         event.service_type,
         event.direction,
@@ -34,7 +42,7 @@ with resolved as (
 
 select
     resolved.usage_date,
-    coalesce(version.subscription_id, 'unknown') as subscription_id,
+    coalesce(resolved.subscription_id, 'unknown') as subscription_id,
     resolved.subscription_sk,
     resolved.service_type,
     resolved.direction,
@@ -46,5 +54,3 @@ select
     resolved.volume_bytes,
     resolved.rated_amount
 from resolved
-left join {{ ref('dim_subscription') }} as version
-    on resolved.subscription_sk = version.subscription_sk

@@ -1,3 +1,11 @@
+{{ by_partition('month', 'month') }}
+{%- set touched = touched_partitions({
+    'int_usage_monthly': 'same',
+    'dim_subscription': 'interval',
+    'int_subscription_month_value': 'same',
+    'int_month': 'same',
+}) %}
+
 -- The slice describes the subscription at the instant of use; its tier is that of the month.
 with sliced as (
 
@@ -22,6 +30,7 @@ with sliced as (
         on monthly.subscription_sk = version.subscription_sk
     left join {{ ref('int_subscription_month_value') }} as monthly_value
         on monthly.subscription_id = monthly_value.subscription_id and monthly.month = monthly_value.month
+    where {{ in_partitions('monthly.month', touched, 'month') }}
     group by
         monthly.month,
         coalesce(version.region_id, 'unknown'),

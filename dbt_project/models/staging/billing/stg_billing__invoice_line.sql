@@ -13,6 +13,7 @@ select
     line.tax_amount,
     line.currency_code,
     {{ local_date('line.issued_at') }} as issued_date,
+    line._load_id,
     load.business_date as _business_date
 from {{ source('billing', 'invoice_line') }} as line
 inner join {{ source('ops', 'load') }} as load on line._load_id = load.load_id

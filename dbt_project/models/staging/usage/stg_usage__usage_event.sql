@@ -13,5 +13,6 @@ select
     rated_amount,
     currency_code,
     sponsor_name,
-    {{ local_date('started_at') }} as usage_date
+    {{ local_date('started_at') }} as usage_date,
+    _load_id
 from {{ source('usage', 'usage_event') }}
