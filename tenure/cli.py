@@ -102,6 +102,15 @@ def build(
     )
 
 
+@app.command()
+def upgrade() -> None:
+    """Move a warehouse with data from the layout of an earlier release to this one; interrupted, it resumes."""
+    from tenure.warehouse.upgrade import upgrade as run
+
+    count = run(get_settings(), say)
+    say(f"{count} steps done; `tenure build` brings the marts up to date" if count else "nothing to upgrade")
+
+
 def _models(command: str) -> None:
     # The models build on this package, never the other way, so they run as a program of their own.
     done = subprocess.run([sys.executable, "-m", "ml", command], check=False)

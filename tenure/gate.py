@@ -15,10 +15,13 @@ import psycopg
 
 from tenure.db import connect
 from tenure.errors import TenureError
+from tenure.failpoints import reach
 from tenure.settings import Settings
 
 Connection = psycopg.Connection[Any]
 Manifest = dict[str, Any]
+
+BUILD_LOCK = "tenure build"
 
 _BEGUN = """
 insert into reference.node_state as known (unique_id, status, begun, ended)
@@ -41,6 +44,8 @@ class NodeRecorder:
 
     def __enter__(self) -> NodeRecorder:
         self._connection = connect("transformer", autocommit=True, settings=self._settings)
+        # One build at a time: a backfill beside today waits for it. The lock ends with the session.
+        self._connection.execute("select pg_advisory_lock(hashtext(%s))", (BUILD_LOCK,))
         return self
 
     def __exit__(
@@ -62,6 +67,7 @@ class NodeRecorder:
                 self._connection.execute(_BEGUN, (node.unique_id,))
             else:
                 self._connection.execute(_ENDED, (str(node.node_status), node.unique_id))
+                reach("after_node")
 
 
 def check_gate(connection: Connection, manifest: Manifest) -> None:

@@ -14,6 +14,26 @@ from tenure.settings import Settings
 # What else is known of a row (its file, business date, time of landing) is in `ops.load`, once for all rows of a load.
 TECHNICAL_COLUMNS: dict[str, str] = {"_load_id": "bigint", "_line_number": "bigint"}
 
+PARTITION_VERSION = (
+    # Another number whenever rows of a day are added, taken out or moved: a refresh compares it with what it has used.
+    """
+    create table if not exists ops.partition_version (
+        source_name text not null,
+        entity_name text not null,
+        record_date date not null,
+        version bigint not null,
+        primary key (source_name, entity_name, record_date)
+    )
+    """,
+    # What landed before versions were kept.
+    """
+    insert into ops.partition_version (source_name, entity_name, record_date, version)
+    select distinct load.source_name, load.entity_name, day.record_date, 1
+    from ops.load_day as day join ops.load as load using (load_id)
+    where not exists (select from ops.partition_version)
+    """,
+)
+
 _LEDGER = (
     """
     create table if not exists ops.load (
@@ -105,23 +125,7 @@ _LEDGER = (
         primary key (load_id, record_date)
     )
     """,
-    # Another number whenever rows of a day are added, taken out or moved: a refresh compares it with what it has used.
-    """
-    create table if not exists ops.partition_version (
-        source_name text not null,
-        entity_name text not null,
-        record_date date not null,
-        version bigint not null,
-        primary key (source_name, entity_name, record_date)
-    )
-    """,
-    # What landed before versions were kept.
-    """
-    insert into ops.partition_version (source_name, entity_name, record_date, version)
-    select distinct load.source_name, load.entity_name, day.record_date, 1
-    from ops.load_day as day join ops.load as load using (load_id)
-    where not exists (select from ops.partition_version)
-    """,
+    *PARTITION_VERSION,
     # Sorted hashes of the keys of a load, and their lines: 8 bytes each, low end first (tenure.landing.keys).
     """
     create table if not exists ops.key_chunk (

@@ -18,7 +18,7 @@ from psycopg import sql
 
 from tenure.errors import TenureError
 from tenure.failpoints import reach
-from tenure.gate import check_gate
+from tenure.gate import BUILD_LOCK, check_gate
 from tenure.settings import Settings
 from tenure.transform import Mart, marts, read_manifest
 from tenure.warehouse.digest import ROW_DIGEST
@@ -68,7 +68,9 @@ def publish(settings: Settings) -> Publication:
     manifest = read_manifest(settings)
     with psycopg.connect(settings.url("transformer")) as connection:
         connection.execute("set local timezone = 'UTC'")
-        connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (LOCK,))
+        # Not while a build is under way: its marts would be of two minds.
+        for lock in (BUILD_LOCK, LOCK):
+            connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (lock,))
         connection.execute(PUBLICATION_TABLES)
         as_of_date = _as_of_date(connection)
         check_gate(connection, manifest)

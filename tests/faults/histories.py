@@ -16,6 +16,7 @@ from tenure.landing import land
 from tenure.settings import Settings
 from tenure.transform import run_dbt
 from tenure.warehouse.digest import ROW_DIGEST
+from tests.faults.processes import Process
 
 # Everything that is built by partitions, and all that is made before it.
 BUILT = ("+usage_monthly", "+revenue_monthly", "+base_movement_monthly", "+int_activity_day")
@@ -26,6 +27,19 @@ LAST_DAY = date(2026, 4, 8)
 def refresh(settings: Settings, *options: str) -> None:
     """Build the models, by partitions unless told otherwise."""
     run_dbt(settings, ["run", "--select", *BUILT, *options])
+
+
+def refreshing(settings: Settings, **variables: str) -> Process:
+    """The same as a process of its own."""
+    program = "from tenure.settings import get_settings; from tests.faults.histories import refresh"
+    return Process(settings, program=("-c", f"{program}; refresh(get_settings())"), **variables)
+
+
+def left_over(settings: Settings) -> list[str]:
+    """Tables that dbt names for its own use and forgets when it is killed."""
+    with psycopg.connect(settings.url("transformer")) as connection:
+        rows = connection.execute("select tablename from pg_tables where tablename like '%\\_\\_dbt\\_%'")
+        return [row[0] for row in rows]
 
 
 def contents(settings: Settings) -> dict[str, str]:

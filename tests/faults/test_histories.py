@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -24,13 +25,16 @@ from tests.faults.histories import (
     file_of,
     files_of,
     land_shuffled,
+    left_over,
     read,
     refresh,
+    refreshing,
     touched,
 )
 from tests.landing.deliveries import deliver
 
 LAST = f"{LAST_DAY:%Y%m%d}"
+CORRECTED_BILL = ("billing.invoice_line", "20260301")
 LATE_DAY = LAST_DAY - timedelta(days=40)
 
 
@@ -38,7 +42,7 @@ LATE_DAY = LAST_DAY - timedelta(days=40)
 def extracts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three months and eight days of a small operator."""
     folder = tmp_path_factory.mktemp("operator") / "extracts"
-    simulate(folder, subscriptions=60, months=3, days=LAST_DAY.day, seed=5, start=FIRST_MONTH)
+    simulate(folder, subscriptions=30, months=3, days=LAST_DAY.day, seed=5, start=FIRST_MONTH)
     return folder
 
 
@@ -65,7 +69,7 @@ def _corrections(extracts: Path, folder: Path) -> None:
     corrected = usage.head(usage.height - 3).with_columns((pl.col("volume_bytes").cast(pl.Int64) + 1).cast(pl.String))
     deliver(folder, "usage.usage_event", _rows(corrected), day=LAST, ending=path.name.partition(".")[2])
 
-    bill = file_of(extracts, "billing.invoice_line", "20260301")
+    bill = file_of(extracts, *CORRECTED_BILL)
     lines = read(bill).with_columns(
         pl.when(pl.col("charge_type") == "recurring").then(pl.lit("77.70")).otherwise("net_amount").alias("net_amount")
     )
@@ -82,11 +86,15 @@ def _corrections(extracts: Path, folder: Path) -> None:
         pl.lit(stayed["account_id"][5]).alias("account_id"),
     )
     deliver(folder, "crm.subscription", _rows(moved), day=f"{LAST}_2")
-    ended = [
-        {"event_id": "late-end", "subscription_id": stayed["subscription_id"][1], "event_type": "terminated",
-         "occurred_at": f"{LATE_DAY + timedelta(days=5)}T10:00:00+08:00", "reason_code": "", "other_operator": ""},
-    ]  # fmt: skip
-    deliver(folder, "crm.subscription_event", ended, day=f"{LAST}_2")
+    ended = {
+        "event_id": "late-end",
+        "subscription_id": str(stayed["subscription_id"][1]),
+        "event_type": "terminated",
+        "occurred_at": f"{LATE_DAY + timedelta(days=5)}T10:00:00+08:00",
+        "reason_code": "non_payment",
+        "other_operator": "",
+    }
+    deliver(folder, "crm.subscription_event", [ended], day=f"{LAST}_2")
 
 
 def _land(settings: Settings, folder: Path) -> None:
@@ -121,9 +129,10 @@ def test_history_in_any_order__is_refreshed_to_what_a_full_build_makes(
     time.tzset()
     refresh(settings)
 
-    # A refresh of which nothing is left to do touches nothing.
+    # Two at once wait for each other, and the second finds nothing left to do: it touches nothing.
     before = contents(settings)
-    refresh(settings)
+    both = [refreshing(settings), refreshing(settings)]
+    assert [process.end() for process in both] == [0, 0], [process.err for process in both]
     assert touched(settings, "fct_usage_daily") == []
     assert touched(settings, "revenue_monthly") == []
     assert contents(settings) == before
@@ -132,10 +141,11 @@ def test_history_in_any_order__is_refreshed_to_what_a_full_build_makes(
     _land(settings, tmp_path / "3")
     os.environ["TZ"] = "Pacific/Kiritimati"
     time.tzset()
+    # Killed early, and once usage has been built: what it has not committed is done by the next.
+    for number in (6, 30):
+        assert refreshing(settings, TENURE_KILL_AT=f"after_node:{number}").end() == -signal.SIGKILL
     refresh(settings)
-    days = touched(settings, "fct_usage_daily")
-    assert str(LATE_DAY) in days
-    assert len(days) < 60
+    assert left_over(settings) == []
     refreshed = contents(settings)
     assert refreshed != before
 
@@ -146,9 +156,10 @@ def test_history_in_any_order__is_refreshed_to_what_a_full_build_makes(
     del os.environ["TZ"]
     time.tzset()
     deliver_some(extracts, tmp_path / "clean", lambda path: True)
-    for manifest in (tmp_path / "clean").glob("*/*.manifest.json"):
-        manifest.unlink()
     _corrections(extracts, tmp_path / "clean")
+    # They speak of what was corrected.
+    for corrected in (file_of(tmp_path / "3", "usage.usage_event", LAST), file_of(tmp_path / "3", *CORRECTED_BILL)):
+        (tmp_path / "clean" / corrected.parent.name / f"{corrected.name}.manifest.json").unlink()
     _land(settings, tmp_path / "clean")
     refresh(settings, "--full-refresh")
     assert contents(settings) == refreshed
