@@ -18,7 +18,7 @@ CHECK = "assert_transfers_sum_to_zero_each_month"
 # What the check is made to say, and dbt's word for it.
 BROKEN = {
     "fails": ("select 1 as month", "fail"),
-    "errs": ("select 1 / 0 as month", "error"),
+    "errs": ("select month from build.nowhere", "error"),
     "answers NULL": ("{{ config(fail_calc='max(month)') }} select cast(null as integer) as month", "error"),
     "answers nothing": ("{{ config(fail_calc='month') }} select 1 as month where false", "error"),
 }
