@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -13,10 +15,10 @@ import psycopg
 from psycopg import sql
 
 from tenure.landing import land
-from tenure.settings import Settings
+from tenure.settings import ROOT, Settings
 from tenure.transform import run_dbt
 from tenure.warehouse.digest import ROW_DIGEST
-from tests.faults.processes import Process
+from tests.faults.processes import environment
 
 # Everything that is built by partitions, and all that is made before it.
 BUILT = ("+usage_monthly", "+revenue_monthly", "+base_movement_monthly", "+int_activity_day")
@@ -29,10 +31,11 @@ def refresh(settings: Settings, *options: str) -> None:
     run_dbt(settings, ["run", "--select", *BUILT, *options])
 
 
-def refreshing(settings: Settings, **variables: str) -> Process:
+def refreshing(settings: Settings, **variables: str) -> subprocess.Popen[bytes]:
     """The same as a process of its own."""
     program = "from tenure.settings import get_settings; from tests.faults.histories import refresh"
-    return Process(settings, program=("-c", f"{program}; refresh(get_settings())"), **variables)
+    command = [sys.executable, "-c", f"{program}; refresh(get_settings())"]
+    return subprocess.Popen(command, cwd=ROOT, env=environment(settings, **variables), stdout=subprocess.DEVNULL)
 
 
 def left_over(settings: Settings) -> list[str]:

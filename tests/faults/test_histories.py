@@ -115,6 +115,7 @@ def _is_recent(path: Path) -> bool:
     return any(f"_{LAST_DAY - timedelta(days=back):%Y%m%d}" in path.name for back in range(5))
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.usefixtures("time_zone_of_the_host")
 def test_history_in_any_order__is_refreshed_to_what_a_full_build_makes(
     settings: Settings, extracts: Path, tmp_path: Path
@@ -129,10 +130,9 @@ def test_history_in_any_order__is_refreshed_to_what_a_full_build_makes(
     time.tzset()
     refresh(settings)
 
-    # Two at once wait for each other, and the second finds nothing left to do: it touches nothing.
+    # A refresh of which nothing is left to do touches nothing.
     before = contents(settings)
-    both = [refreshing(settings), refreshing(settings)]
-    assert [process.end() for process in both] == [0, 0], [process.err for process in both]
+    refresh(settings)
     assert touched(settings, "fct_usage_daily") == []
     assert touched(settings, "revenue_monthly") == []
     assert contents(settings) == before
@@ -141,11 +141,7 @@ def test_history_in_any_order__is_refreshed_to_what_a_full_build_makes(
     _land(settings, tmp_path / "3")
     os.environ["TZ"] = "Pacific/Kiritimati"
     time.tzset()
-    # Killed early, and once usage has been built: what it has not committed is done by the next.
-    for number in (6, 30):
-        assert refreshing(settings, TENURE_KILL_AT=f"after_node:{number}").end() == -signal.SIGKILL
     refresh(settings)
-    assert left_over(settings) == []
     refreshed = contents(settings)
     assert refreshed != before
 
@@ -161,5 +157,29 @@ def test_history_in_any_order__is_refreshed_to_what_a_full_build_makes(
     for corrected in (file_of(tmp_path / "3", "usage.usage_event", LAST), file_of(tmp_path / "3", *CORRECTED_BILL)):
         (tmp_path / "clean" / corrected.parent.name / f"{corrected.name}.manifest.json").unlink()
     _land(settings, tmp_path / "clean")
+    refresh(settings, "--full-refresh")
+    assert contents(settings) == refreshed
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_refresh__killed_anywhere_or_beside_another_loses_nothing(
+    settings: Settings, extracts: Path, tmp_path: Path
+) -> None:
+    empty_warehouse(settings)
+    run_dbt(settings, ["seed"])
+    deliver_some(extracts, tmp_path / "1", lambda path: not _is_recent(path))
+    _land(settings, tmp_path / "1")
+    refresh(settings, "--full-refresh")
+    deliver_some(extracts, tmp_path / "2", _is_recent)
+    _land(settings, tmp_path / "2")
+    # What one that dies has not committed is done by the next.
+    for number in range(4, 36, 8):
+        assert refreshing(settings, TENURE_KILL_AT=f"after_node:{number}").wait() == -signal.SIGKILL
+    both = [refreshing(settings), refreshing(settings)]
+    assert [process.wait() for process in both] == [0, 0]
+    assert touched(settings, "fct_usage_daily") == [], "the second waits for the first, and finds nothing left to do"
+    assert left_over(settings) == []
+    refreshed = contents(settings)
     refresh(settings, "--full-refresh")
     assert contents(settings) == refreshed
