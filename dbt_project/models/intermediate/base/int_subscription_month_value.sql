@@ -1,7 +1,8 @@
 {{ with_known_partitions('month') }}
 
 -- Revenue and value tier of each subscription month. The tier at the end of a month comes from the mean service revenue
--- of the last three billed months (fewer at the start of the history) and from the tenure.
+-- of the last three billed months (fewer at the start of the history) and from the tenure; an approval in force on the
+-- last day can raise it.
 with subscription_months as (
 
     select
@@ -9,6 +10,7 @@ with subscription_months as (
         months.is_revenue_delivered,
         movement.subscription_id,
         movement.closing_at,
+        {{ local_date("movement.closing_at - interval '1 microsecond'") }} as closing_date,
         {{ dbt.datediff(
             'lifetime.activated_date', local_date("movement.closing_at - interval '1 microsecond'"), 'day'
         ) }} as tenure_days, -- noqa: LT05
@@ -66,15 +68,14 @@ trailing_revenue as (
 
 ),
 
-tiers as (
+tiers_met as (
 
     select
         subscription_months.month,
         subscription_months.subscription_id,
         tier.value_tier,
-        row_number() over (
-            partition by subscription_months.month, subscription_months.subscription_id order by tier.tier_rank
-        ) as choice
+        tier.tier_rank,
+        'rule' as value_tier_source
     from subscription_months
     inner join trailing_revenue
         on subscription_months.month = trailing_revenue.month
@@ -87,6 +88,34 @@ tiers as (
                 or trailing_revenue.mean_revenue_amount >= tier.min_mean_revenue_amount
             )
 
+    union all
+
+    select
+        subscription_months.month,
+        subscription_months.subscription_id,
+        tier.value_tier,
+        tier.tier_rank,
+        'approval' as value_tier_source
+    from subscription_months
+    inner join {{ ref('value_tier_approval') }} as approval
+        on subscription_months.subscription_id = approval.subscription_id
+            and subscription_months.closing_date >= approval.valid_from_date
+            and (approval.valid_to_date is null or subscription_months.closing_date <= approval.valid_to_date)
+    inner join {{ ref('value_tier') }} as tier
+        on subscription_months.currency_code = tier.currency_code and approval.value_tier = tier.value_tier
+
+),
+
+tiers as (
+
+    select
+        *,
+        -- Where both give the same tier, it was the rule.
+        row_number() over (
+            partition by month, subscription_id order by tier_rank, value_tier_source desc
+        ) as choice
+    from tiers_met
+
 )
 
 select
@@ -96,6 +125,7 @@ select
     subscription_months.currency_code,
     trailing_revenue.mean_revenue_amount,
     coalesce(tiers.value_tier, 'standard') as value_tier,
+    coalesce(tiers.value_tier_source, 'rule') as value_tier_source,
     case
         when subscription_months.is_revenue_delivered then coalesce(revenue.service_revenue_amount, 0)
     end as service_revenue_amount,

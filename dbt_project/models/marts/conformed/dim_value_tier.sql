@@ -3,5 +3,6 @@ select
     currency_code,
     tier_rank,
     min_mean_revenue_amount,
-    min_tenure_days
+    min_tenure_days,
+    value_tier in ('{{ var("core_value_tiers") | join("', '") }}') as is_core
 from {{ ref('value_tier') }}

@@ -32,6 +32,9 @@ described as (
         version.service_line as closing_service_line,
         version.plan_type as closing_plan_type,
         monthly_value.value_tier as closing_value_tier,
+        monthly_value.value_tier_source,
+        monthly_value.mean_revenue_amount,
+        market.market_type,
         monthly_value.tenure_days,
         monthly_value.currency_code,
         monthly_value.service_revenue_amount,
@@ -48,6 +51,8 @@ described as (
         on movement.month = monthly_value.month and movement.subscription_id = monthly_value.subscription_id
     inner join {{ ref('dim_subscription') }} as version
         on movement.closing_subscription_sk = version.subscription_sk
+    inner join {{ ref('int_subscription_market') }} as market
+        on movement.month = market.month and movement.subscription_id = market.subscription_id
     left join {{ ref('dim_subscription') }} as opening
         on movement.opening_subscription_sk = opening.subscription_sk
     left join {{ ref('int_subscription_month_value') }} as previous
@@ -105,7 +110,10 @@ select
     coalesce(stage.stage_month_count, 1) as lifecycle_stage_month_count,
     cast(coalesce(stage.signal_count, 0) as integer) as signal_count,
     cast(coalesce(stage.high_signal_count, 0) as integer) as high_signal_count,
-    cast(coalesce(stage.medium_signal_count, 0) as integer) as medium_signal_count
+    cast(coalesce(stage.medium_signal_count, 0) as integer) as medium_signal_count,
+    described.value_tier_source,
+    described.mean_revenue_amount,
+    described.market_type
 from described
 left join {{ ref('int_subscription_stage_monthly') }} as stage
     on described.month = stage.month and described.subscription_id = stage.subscription_id
