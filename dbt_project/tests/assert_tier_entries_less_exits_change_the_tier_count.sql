@@ -11,16 +11,20 @@ with counted as (
 
 ),
 
+tiers as (
+
+    select distinct value_tier
+    from counted
+
+),
+
 cells as (
 
     select
         months.month,
         tiers.value_tier
     from {{ ref('int_month') }} as months
-    cross join (
-        select distinct value_tier
-        from counted
-    ) as tiers
+    cross join tiers
 
 ),
 

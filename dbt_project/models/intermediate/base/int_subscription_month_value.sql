@@ -112,7 +112,7 @@ tiers as (
         *,
         -- Where both give the same tier, it was the rule.
         row_number() over (
-            partition by month, subscription_id order by tier_rank, value_tier_source desc
+            partition by month, subscription_id order by tier_rank asc, value_tier_source desc
         ) as choice
     from tiers_met
 

@@ -187,14 +187,14 @@ counted as (
         taxonomy.priority,
         row_number() over (
             partition by found.subscription_id, found.stay_number, found.reason_code
-            order by found.evidence_date desc, found.evidence_text
+            order by found.evidence_date desc, found.evidence_text asc
         ) as recency
     from found
     inner join taxonomy
         on found.reason_code = taxonomy.reason_code
     where
         found.evidence_date <= found.left_date
-        and {{ dbt.datediff('found.evidence_date', 'found.left_date', 'day') }} <= taxonomy.lookback_days
+        and found.left_date <= {{ date_plus('found.evidence_date', 'taxonomy.lookback_days') }}
         and (
             taxonomy.threshold is null
             or (found.reason_code = 'dissatisfied' and found.strength <= taxonomy.threshold)

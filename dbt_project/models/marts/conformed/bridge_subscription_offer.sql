@@ -6,7 +6,7 @@ with orders as (
         held.subscribed_offer_id,
         ordered.order_id,
         row_number() over (
-            partition by held.subscribed_offer_id order by ordered.completed_at desc, ordered.order_id
+            partition by held.subscribed_offer_id order by ordered.completed_at desc, ordered.order_id asc
         ) as choice
     from {{ ref('int_subscribed_offer_history') }} as held
     inner join {{ ref('stg_crm__order') }} as ordered

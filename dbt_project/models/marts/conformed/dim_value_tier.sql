@@ -4,5 +4,7 @@ select
     tier_rank,
     min_mean_revenue_amount,
     min_tenure_days,
-    value_tier in ('{{ var("core_value_tiers") | join("', '") }}') as is_core
+    value_tier in (
+        {%- for tier in var('core_value_tiers') %}'{{ tier }}'{% if not loop.last %}, {% endif %}{% endfor -%}
+    ) as is_core
 from {{ ref('value_tier') }}

@@ -10,7 +10,7 @@ with recursive parents as (
             from_customer_id as customer_id,
             to_customer_id as parent_customer_id,
             row_number() over (
-                partition by from_customer_id order by valid_from_date desc, relation_id
+                partition by from_customer_id order by valid_from_date desc, relation_id asc
             ) as choice
         from {{ ref('bridge_customer_relation') }}
         where relation_type = 'parent_company' and is_current

@@ -45,7 +45,7 @@ observed as (
 select
     base_month,
     observed_month,
-    cast({{ dbt.datediff('base_month', 'observed_month', 'month') }} as integer) as months_since_base,
+    cast({{ dbt.datediff('base_month', 'observed_month', 'month') }} as integer) as months_since_base, -- noqa: LT05
     is_month_closed,
     is_open_month,
     currency_code,

@@ -1,5 +1,5 @@
--- Each contract in its latest state, numbered within its subscription. A contract ends on its last day, or when the next
--- one begins or the line is terminated before that.
+-- Each contract in its latest state, numbered within its subscription. A contract ends on its last day, or when the
+-- next one begins or the line is terminated before that.
 with numbered as (
 
     select
@@ -49,7 +49,7 @@ select
         when ended.terminated_date is not null then 'expired'
         else 'in_force'
     end as contract_status,
-    cast({{ dbt.datediff('ended.as_of_date', 'ended.end_date', 'day') }} as integer) as days_to_end
+    cast({{ dbt.datediff('ended.as_of_date', 'ended.end_date', 'day') }} as integer) as days_to_end -- noqa: LT05
 from ended
 left join {{ ref('dim_subscription') }} as version
     on ended.subscription_id = version.subscription_id

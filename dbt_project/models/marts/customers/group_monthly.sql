@@ -65,7 +65,9 @@ tickets as (
         {{ month_of('ticket.opened_date') }} as month,
         market.payer_customer_id as customer_id,
         count(*) as ticket_count,
-        count(*) filter (where ticket.last_resolved_at is not null) as resolved_ticket_count
+        count(*) filter (where ticket.resolved_at is not null) as resolved_ticket_count,
+        count(*) filter (where ticket.is_sla_met is not null) as sla_judged_count,
+        count(*) filter (where ticket.is_sla_met) as sla_met_count
     from {{ ref('fct_ticket') }} as ticket
     inner join {{ ref('int_subscription_market') }} as market
         on ticket.subscription_id = market.subscription_id and {{ month_of('ticket.opened_date') }} = market.month
@@ -99,7 +101,9 @@ select
     cast(lines.service_revenue_amount as numeric(18, 2)) as service_revenue_amount,
     cast(lines.total_net_amount as numeric(18, 2)) as total_net_amount,
     coalesce(tickets.ticket_count, 0) as ticket_count,
-    coalesce(tickets.resolved_ticket_count, 0) as resolved_ticket_count
+    coalesce(tickets.resolved_ticket_count, 0) as resolved_ticket_count,
+    coalesce(tickets.sla_judged_count, 0) as sla_judged_count,
+    coalesce(tickets.sla_met_count, 0) as sla_met_count
 from lines
 inner join {{ ref('int_month') }} as months
     on lines.month = months.month

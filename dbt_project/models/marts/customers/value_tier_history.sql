@@ -23,7 +23,8 @@ marked as (
 
     select
         *,
-        case when previous_month = {{ date_plus('month', -1, 'month') }} then previous_value_tier end as from_value_tier,
+        case when previous_month = {{ date_plus('month', -1, 'month') }} then previous_value_tier end
+            as from_value_tier,
         coalesce(
             previous_month = {{ date_plus('month', -1, 'month') }} and previous_value_tier = value_tier, false
         ) as is_continued
