@@ -1,5 +1,6 @@
--- Customers by month: the lines they own, what these bring, and RFM scores: recency of use, days of use in the last
--- three months, and money, each from 1 to 5 among the customers of the same month and currency; equals have equal scores.
+-- Customers by month: the lines they own, what these bring, and RFM scores: recency of use, days of use in the
+-- last three months, and money, each from 1 to 5 among the customers of the same month and currency; equals have
+-- equal scores.
 with activity as (
 
     select
