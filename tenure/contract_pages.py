@@ -232,6 +232,8 @@ def rules_of(contract: Contract, column: Column) -> Iterator[str]:
         yield "key"
     if column.is_required:
         yield "needed"
+    if column.may_be_absent:
+        yield "the column may be left out"
     for other, values in column.required_when.items():
         yield f"needed where {other} is {' or '.join(values)}"
     if column.values:

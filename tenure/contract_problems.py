@@ -104,6 +104,8 @@ def _column_problems(contract: Contract, column: Column) -> Iterator[Problem]:
         yield place, f"personal column {column.name!r} must be text"
     if column.is_describing and (column.is_required or column.required_when):
         yield place, f"column {column.name!r} describes a person, so it may be emptied and cannot be required"
+    if column.may_be_absent and column.is_required:
+        yield place, f"column {column.name!r} is required, so no file may leave it out"
     if not column.description:
         yield place, f"column {column.name!r} has no description"
     if column.pattern is not None:

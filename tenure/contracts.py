@@ -29,6 +29,8 @@ dbt documents the landed tables from it and landing checks files against it. Per
 and per column, `config.meta`
 
 - `type`: text, integer, numeric, boolean, date or timestamp; `required`, `required_when: {column: [values]}`;
+- `may_be_absent`: a CSV or Parquet file may leave the whole column out, as one of JSON Lines may leave out any that is
+  not required; its rows then have no value there;
 - `values`: the only ones allowed; `min`, `max`: bounds of a number; `scale`: decimals of a numeric;
 - `currency`: the column with the ISO 4217 code of an amount, which may not have more decimals than its currency;
 - `max_length`, `pattern` (of the whole text), `first_of_month` (a date must be one);
@@ -68,7 +70,7 @@ _CONTRACT_KEYS = {
 }  # fmt: skip
 _COLUMN_KEYS = {
     "type", "required", "required_when", "values", "min", "max", "scale", "max_length", "pattern", "first_of_month",
-    "personal", "currency",
+    "personal", "currency", "may_be_absent",
 }  # fmt: skip
 
 _SQL_TYPES: dict[ColumnType, str] = {
@@ -101,6 +103,7 @@ class Column:
     currency: str | None = None
     is_vaulted: bool = False
     is_describing: bool = False
+    may_be_absent: bool = False
 
     @property
     def landed_name(self) -> str:
@@ -296,6 +299,7 @@ def parse_column(entry: Mapping[str, Any]) -> Column:
         is_vaulted=personal == "vault",
         is_describing=personal == "describes",
         currency=meta.get("currency"),
+        may_be_absent=bool(meta.get("may_be_absent", False)),
     )
 
 

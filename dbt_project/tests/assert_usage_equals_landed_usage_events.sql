@@ -2,7 +2,7 @@
 with landed as (
 
     select
-        count(*) as event_count,
+        sum(event_count) as event_count,
         sum(duration_seconds) as duration_seconds,
         sum(cast(volume_bytes as numeric)) as volume_bytes,
         sum(rated_amount) as rated_amount

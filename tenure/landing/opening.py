@@ -41,8 +41,9 @@ def open_delivery(
         else:
             rows = read_jsonl(blocks, wanted, is_unknown_refused)
     rows = trailer.compared(rows) if trailer else rows
-    # A member of a JSON object may be left out; a column of a table may not.
-    needed = [column.name for column in contract.columns if column.is_required or not file_format.startswith("jsonl")]
+    # A member of a JSON object may be left out; a column of a table may not, unless the contract says so.
+    is_jsonl = file_format.startswith("jsonl")
+    needed = [it.name for it in contract.columns if it.is_required or not (is_jsonl or it.may_be_absent)]
     _check_header(rows.columns, needed)
     if is_unknown_refused:
         refuse_unknown(rows.columns, wanted)

@@ -37,6 +37,17 @@ def _one(contract: Contract, **changes: str) -> list[tuple[int, str, str]]:
     return dry_land(contract, csv_text([topup(1), topup(2, **changes)]).encode()).rules
 
 
+def test_column_that_may_be_absent__is_left_out_or_delivered() -> None:
+    columns = [replace(it, may_be_absent=it.name == "channel_type") for it in TOPUP.columns]
+    contract = replace(TOPUP, columns=tuple(columns))
+    assert not TOPUP.column("channel_type").is_required
+    whole = [topup(1, channel_type="app"), topup(2, channel_type="app")]
+    short = [{name: value for name, value in row.items() if name != "channel_type"} for row in whole]
+    assert [row["channel_type"] for row in dry_land(contract, csv_text(whole).encode()).good] == ["app", "app"]
+    assert [row["channel_type"] for row in dry_land(contract, csv_text(short).encode()).good] == [None, None]
+    assert _refusal(TOPUP, csv_text(short)) == "column channel_type is missing"
+
+
 @pytest.mark.parametrize("ending", ["csv.zst", "jsonl.zst"])
 def test_zstd__lands_as_what_is_in_it(ending: str, warehouse: Settings, tmp_path: Path) -> None:
     rows = topups(40)

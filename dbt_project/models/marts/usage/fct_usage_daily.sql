@@ -17,7 +17,7 @@ with resolved as (
         event.network_type,
         event.roaming_type,
         coalesce(event.currency_code, '') as currency_code,
-        count(*) as event_count,
+        {{ sum_whole('event.event_count') }} as event_count,
         {{ sum_whole('event.duration_seconds') }} as duration_seconds,
         {{ sum_whole('event.volume_bytes') }} as volume_bytes,
         sum(event.rated_amount) as rated_amount

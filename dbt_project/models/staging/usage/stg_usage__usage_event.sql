@@ -10,6 +10,7 @@ select
     other_party_msisdn_token,
     duration_seconds,
     volume_bytes,
+    coalesce(event_count, 1) as event_count,
     rated_amount,
     currency_code,
     sponsor_name,
