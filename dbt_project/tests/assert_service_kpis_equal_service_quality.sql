@@ -42,12 +42,12 @@ select
 from mart
 full outer join components
     on mart.month = components.month and mart.region_id = components.region_id
-where mart.month is null
-    or components.month is null
-    or mart.offered_call_count <> components.offered_call_count
-    or mart.call_in_time_count <> components.call_in_time_count
-    or mart.outbound_contact_count <> components.outbound_contact_count
-    or mart.issue_count <> components.issue_count
-    or mart.issue_without_repeat_count <> components.issue_without_repeat_count
-    or mart.csat_score_total <> components.csat_score_total
-    or mart.nps_net_promoter_count <> components.nps_net_promoter_count
+-- A region may have had neither calls nor issues nor surveys: it has no component then, and nothing but 0 in the mart.
+where
+    {%- for column in [
+        'offered_call_count', 'call_in_time_count', 'outbound_contact_count', 'issue_count', 'issue_without_repeat_count',
+        'csat_score_total', 'nps_net_promoter_count'
+    ] %}
+        coalesce(mart.{{ column }}, 0) <> coalesce(components.{{ column }}, 0)
+        {% if not loop.last %}or{% endif %}
+    {%- endfor %}

@@ -5,6 +5,7 @@
 -- depends_on: {{ ref('int_service_kpi_component') }}
 -- depends_on: {{ ref('int_marketing_kpi_component') }}
 -- depends_on: {{ ref('int_revenue_kpi_component') }}
+-- depends_on: {{ ref('int_customers_kpi_component') }}
 {%- set kpis = kpi_definitions() %}
 {%- set comparisons = [('_this_month', 0), ('_last_month', 1), ('_last_year', 12)] %}
 {%- set sides = [] %}
