@@ -103,6 +103,14 @@ def build(
 
 
 @app.command()
+def docs() -> None:
+    """Write the documentation of all tables as one page to open in a browser."""
+    from tenure.transform import write_documentation
+
+    say(f"open {write_documentation(get_settings())}")
+
+
+@app.command()
 def upgrade() -> None:
     """Move a warehouse with data from the layout of an earlier release to this one; interrupted, it resumes."""
     from tenure.warehouse.upgrade import upgrade as run
