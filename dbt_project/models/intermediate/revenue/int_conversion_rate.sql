@@ -1,3 +1,5 @@
+{{ with_known_partitions('month') }}
+
 -- The rate that converts each currency into the reporting currency for a month: the last one dated in the month, up to
 -- the as-of date. A month without one has no row, and its amounts are not converted.
 with dated as (

@@ -7,6 +7,7 @@
     'dim_subscription': {'keys': of_subscription},
     'int_subscription_month_value': 'same',
     'int_month': 'same',
+    'int_conversion_rate': 'same',
 }) %}
 
 -- The month is the one the documents are posted to. The slice describes the subscription at the end of the service
