@@ -131,12 +131,13 @@ described as (
 
 ),
 
+-- What was posted to a month counts there even where the bills of the month itself are still to come.
 charged as (
 
     select
         *,
         {%- for charge_type in charge_types %}
-            case when is_revenue_delivered then coalesce({{ charge_type }}_revenue_amount, 0) end
+            coalesce({{ charge_type }}_revenue_amount, case when is_revenue_delivered then 0 end)
                 as known_{{ charge_type }}_revenue_amount,
         {%- endfor %}
         {%- for kind in cost_kinds %}
@@ -152,8 +153,8 @@ charged as (
                 {{ kind }}_method as {{ kind }}_cost_method,
             {%- endif %}
         {%- endfor %}
-        case when is_revenue_delivered then coalesce(revenue_amount, 0) end as known_revenue_amount,
-        case when is_revenue_delivered then coalesce(service_revenue_amount, 0) end as known_service_revenue_amount
+        coalesce(revenue_amount, case when is_revenue_delivered then 0 end) as known_revenue_amount,
+        coalesce(service_revenue_amount, case when is_revenue_delivered then 0 end) as known_service_revenue_amount
     from described
 
 ),
