@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,9 @@ from tenure.database.unprivileged import shared_folder
 from tenure.db import connect
 from tenure.settings import Settings, get_settings
 from tenure.warehouse import prepare_warehouse, publish
+from tenure.warehouse.refresh_tables import REFRESH_TABLES
+
+_REFRESHED = ", ".join(f"'{name}'" for name in re.findall(r"table if not exists reference\.(\w+)", REFRESH_TABLES))
 
 # What looks at the one built warehouse, which takes minutes to make and must not be made twice.
 ON_THE_BUILT_WAREHOUSE = ("tests/oracle/", "tests/superset/", "tests/warehouse/", "tests/ml/test_pipeline.py")
@@ -78,6 +82,8 @@ def empty_warehouse(settings: Settings) -> None:
         tables = connection.execute(
             "select format('%I.%I', schemaname, tablename) from pg_tables"
             " where schemaname like 'raw\\_%' or schemaname in ('ops', 'scores', 'vault')"
+            # What models were built from; without it the next build is one from nothing.
+            f" or (schemaname = 'reference' and tablename in ({_REFRESHED}))"
         ).fetchall()
         connection.execute(f"truncate {', '.join(name for (name,) in tables)} restart identity cascade")
     shutil.rmtree(settings.archive_dir, ignore_errors=True)
