@@ -40,7 +40,7 @@ def published(settings: Settings) -> dict[str, Any]:
                 "select table_name from information_schema.tables where table_schema = 'marts'"
             )
         }
-        if "publication" not in have:
+        if not have >= {"publication", "mart_status"}:
             return {"publication": None, "marts": [], "models": []}
         return {
             "publication": connection.execute(
