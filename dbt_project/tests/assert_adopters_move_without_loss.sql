@@ -1,5 +1,5 @@
--- Over all slices the adopters of a service at the end of the month before, plus new, less dropped and left, are those of
--- the month.
+-- Over all slices the adopters of a service at the end of the month before, plus new, less dropped and left, are
+-- those of the month.
 with services as (
 
     select

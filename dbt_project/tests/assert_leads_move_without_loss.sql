@@ -1,5 +1,5 @@
--- In every open stage what was there, plus what came, less what left, is there at the end, and is the next opening; over
--- all stages only decisions take leads out.
+-- In every open stage what was there, plus what came, less what left, is there at the end, and is the next opening;
+-- over all stages only decisions take leads out.
 with stages as (
 
     select

@@ -35,6 +35,22 @@ whole as (
 
 )
 
-(select * from parts except select * from whole)
-union all
-(select * from whole except select * from parts)
+select
+    coalesce(parts.month, whole.month) as month,
+    coalesce(parts.service_type, whole.service_type) as service_type,
+    parts.event_count as part_event_count,
+    whole.event_count
+from parts
+full outer join whole
+    on parts.month = whole.month
+        and parts.service_type = whole.service_type
+        and parts.direction = whole.direction
+        and parts.network_type = whole.network_type
+        and parts.roaming_type = whole.roaming_type
+        and parts.currency_code = whole.currency_code
+where parts.month is null
+    or whole.month is null
+    or parts.event_count <> whole.event_count
+    or coalesce(parts.duration_seconds, 0) <> coalesce(whole.duration_seconds, 0)
+    or coalesce(parts.volume_mb, 0) <> coalesce(whole.volume_mb, 0)
+    or coalesce(parts.rated_amount, 0) <> coalesce(whole.rated_amount, 0)

@@ -88,7 +88,8 @@ class Retention:
 
     def core(self) -> dict[tuple[Any, ...], tuple[int, int, int]]:
         """Frozen core, retained and retained in value by base month, observed month, slice and market."""
-        markets, means, found = self.markets(), self.means(), defaultdict(lambda: [0, 0, 0])
+        markets, means = self.markets(), self.means()
+        found: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0, 0, 0])
         for (line_id, base), seen in self.closing.items():
             place = self.opinion.closing_slice(seen)
             if place[4] not in CORE:

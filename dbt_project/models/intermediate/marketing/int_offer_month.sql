@@ -1,5 +1,5 @@
--- The lines that held each main offer as a month opened, and how many of them left by their own will in it. The currency
--- is that of the line's account: amounts of different currencies are never added.
+-- The lines that held each main offer as a month opened, and how many of them left by their own will in it. The
+-- currency is that of the line's account: amounts of different currencies are never added.
 select
     movement.month,
     opening.main_offer_id as offer_id,

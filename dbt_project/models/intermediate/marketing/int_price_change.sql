@@ -1,7 +1,7 @@
 {%- set window_months = var('price_change_window_months') -%}
--- Changes of the monthly fee (or its currency) of main offers, and the months that can be set against each other: as many
--- before as after, all closed and delivered from their first day, all with lines on the offer, none with another fee. A
--- fee that changes within a month puts that month on neither side.
+-- Changes of the monthly fee (or its currency) of main offers, and the months that can be set against each other:
+-- as many before as after, all closed and delivered from their first day, all with lines on the offer, none with
+-- another fee. A fee that changes within a month puts that month on neither side.
 with versions as (
 
     select
@@ -76,9 +76,11 @@ closed_offer_months as (
 ),
 
 distances as (
-{% for distance in range(1, window_months + 1) %}
-    select {{ distance }} as distance{% if not loop.last %} union all{% endif %}
-{%- endfor %}
+
+    {% for distance in range(1, window_months + 1) %}
+        select {{ distance }} as distance
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 
 ),
 

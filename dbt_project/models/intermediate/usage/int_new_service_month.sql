@@ -1,5 +1,5 @@
--- Lines on the network at the end of a month that have taken up a service by then: an add-on or bundle held, a device in
--- use, or usage in the month. A month without usage delivered says nothing of services told by usage.
+-- Lines on the network at the end of a month that have taken up a service by then: an add-on or bundle held, a
+-- device in use, or usage in the month. A month without usage delivered says nothing of services told by usage.
 with months as (
 
     select

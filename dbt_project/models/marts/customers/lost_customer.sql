@@ -12,7 +12,8 @@ porting_out as (
         exits.stay_number,
         porting.rival_name,
         row_number() over (
-            partition by exits.subscription_id, exits.stay_number order by porting.completed_at desc, porting.porting_id asc
+            partition by exits.subscription_id, exits.stay_number
+            order by porting.completed_at desc, porting.porting_id asc
         ) as choice
     from exits
     inner join {{ ref('stg_market__porting') }} as porting

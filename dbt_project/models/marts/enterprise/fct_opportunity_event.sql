@@ -29,7 +29,7 @@ select
     state.source_code,
     coalesce(stage.is_won, false) as is_won,
     coalesce(not stage.is_open and not stage.is_won, false) as is_lost,
-    {{ dbt.datediff('events.previous_date', 'events.occurred_date', 'day') }} as previous_event_days,
+    {{ dbt.datediff('events.previous_date', 'events.occurred_date', 'day') }} as previous_event_days, -- noqa: LT05
     state.expected_amount,
     state.currency_code
 from events

@@ -100,7 +100,7 @@ select
         'case when described.is_closing then described.last_date else described.stage_entered_date end',
         'day'
     ) }} as age_days, -- noqa: LT05
-    {{ dbt.datediff('described.stage_entered_date', 'described.last_date', 'day') }} as stage_age_days,
+    {{ dbt.datediff('described.stage_entered_date', 'described.last_date', 'day') }} as stage_age_days, -- noqa: LT05
     described.is_closing and coalesce(described.expected_close_date < described.last_date, false) as is_overdue,
     described.line_count,
     described.win_probability,
@@ -139,7 +139,7 @@ select
     rival_lists.lowest_fee_amount as rival_list_fee_amount,
     described.rival_bandwidth_mbps,
     described.rival_contract_end_date,
-    {{ dbt.datediff('described.last_date', 'described.rival_contract_end_date', 'day') }} as rival_expiry_days,
+    {{ dbt.datediff('described.last_date', 'described.rival_contract_end_date', 'day') }} as rival_expiry_days, -- noqa: LT05
     described.currency_code
 from described
 left join {{ ref('dim_region') }} as region

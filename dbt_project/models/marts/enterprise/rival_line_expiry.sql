@@ -67,7 +67,7 @@ dated as (
     select
         lines.*,
         as_of.as_of_date,
-        {{ dbt.datediff('as_of.as_of_date', 'lines.contract_end_date', 'day') }} as expiry_days
+        {{ dbt.datediff('as_of.as_of_date', 'lines.contract_end_date', 'day') }} as expiry_days -- noqa: LT05
     from lines
     cross join {{ ref('int_as_of_date') }} as as_of
 

@@ -34,8 +34,8 @@ stays as (
         stage.is_open and stage.left_at < months.end_at as is_left,
         following.is_open as is_next_open,
         stage.next_status_code,
-        {{ dbt.datediff('stage.entered_date', 'months.next_date', 'day') }} - 1 as closing_age_days,
-        {{ dbt.datediff('stage.entered_date', 'stage.left_date', 'day') }} as left_age_days
+        {{ dbt.datediff('stage.entered_date', 'months.next_date', 'day') }} - 1 as closing_age_days, -- noqa: LT05
+        {{ dbt.datediff('stage.entered_date', 'stage.left_date', 'day') }} as left_age_days -- noqa: LT05
     from months
     inner join {{ ref('int_lead_stage') }} as stage
         on stage.entered_at < months.end_at

@@ -7,7 +7,8 @@
     {%- do qualified.append('dated.' ~ column) -%}
 {%- endfor -%}
 {{ by_partition('posted_month', 'month', indexes=[{'columns': ['subscription_id']}]) }}
-{%- set of_subscription = "select line.posted_month from changed inner join " ~ ref('int_revenue_allocated') ~ " as line"
+{%- set of_subscription = "select line.posted_month from changed inner join " ~ ref('int_revenue_allocated')
+    ~ " as line"
     ~ " on changed.key_value = line.subscription_id and (changed.is_first or changed.from_at < "
     ~ local_midnight(date_plus('line.service_month', 1, 'month')) ~ ")" -%}
 {%- set of_account = "select line.posted_month from changed inner join " ~ ref('int_revenue_allocated') ~ " as line"
