@@ -21,7 +21,7 @@ import psycopg
 from benchmarks.process_memory import PeakMemory
 from benchmarks.ratios import RunDoesNotCount
 from benchmarks.usage_file import CONTROL_TOTALS, UsageFile
-from tenure.contracts import Contract, load_contracts
+from tenure.contracts import Column, Contract, load_contracts
 from tenure.settings import Settings
 from tenure.warehouse.digest import ROW_DIGEST
 
@@ -103,11 +103,15 @@ class LandingWarehouse:
 
     def content(self, table: str, where: str = "true") -> Content:
         """The content of the bare or the landed table, without the columns that are tokens in the latter."""
-        names = ", ".join(column.landed_name for column in self.contract.columns if not column.is_personal)
+        names = ", ".join(column.landed_name for column in self._delivered() if not column.is_personal)
         sums = ", ".join(f"trim_scale(sum({name}))::text" for name in CONTROL_TOTALS)
         statement = f"select count(*), {sums}, md5({ROW_DIGEST}) from (select {names} from {table} where {where}) as t"  # noqa: S608
         rows, *totals, digest = self.row(statement)
         return Content(rows, dict(zip(CONTROL_TOTALS, totals, strict=True)), digest)
+
+    def _delivered(self) -> list[Column]:
+        """The columns of the file: those that it may leave out are not in it."""
+        return [column for column in self.contract.columns if not column.may_be_absent]
 
     def row(self, statement: str) -> tuple[Any, ...]:
         """The first row of a query as the loader."""
@@ -150,7 +154,7 @@ class LandingWarehouse:
 
     def make_bare_table(self) -> None:
         """The table that `\\copy` fills: the file's columns in the contract's types, without index or constraint."""
-        columns = ", ".join(f"{column.name} {column.sql_type}" for column in self.contract.columns)
+        columns = ", ".join(f"{column.name} {column.sql_type}" for column in self._delivered())
         with psycopg.connect(self.settings.url("owner"), autocommit=True) as connection:
             connection.execute("create schema bench authorization tenure_loader")
             connection.execute("set role tenure_loader")
