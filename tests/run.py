@@ -16,6 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FOREIGN = ("TENURE_", "AIRFLOW_", "AIRFLOW__", "DBT_", "SUPERSET_", "PG")
+# How many examples the property tests look at, where somebody asks for more or fewer.
+SETTINGS = ("TENURE_TEST_EXAMPLES",)
 
 
 def main() -> int:
@@ -26,7 +28,9 @@ def main() -> int:
     base = Path(tempfile.mkdtemp(prefix="tenure-test-"))
     # The database may have to run as another user, who must be able to enter.
     base.chmod(0o755)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    environment = {
+        name: value for name, value in os.environ.items() if name in SETTINGS or not name.startswith(FOREIGN)
+    }
     environment |= {
         "TENURE_ENV_FILE": os.devnull,
         "TENURE_TEST_BASE": str(base),
@@ -34,7 +38,9 @@ def main() -> int:
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     command = [sys.executable, "-m", "pytest", f"--basetemp={base / 'pytest'}"]
-    if not options.long:
+    if options.long:
+        environment["TENURE_TEST_LONG"] = "1"
+    else:
         command += ["-m", "not long"]
     if not rest:
         # Most of the time goes into waiting for servers, so two workers pay even on two cores.
