@@ -7,7 +7,8 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -106,18 +107,29 @@ class BuiltWarehouse:
     truth: Path
 
 
-@pytest.fixture(scope="session")
-def built_warehouse(test_base: Path) -> Iterator[BuiltWarehouse]:
-    """A home of its own, so that tests of landing may empty theirs."""
+@dataclass(frozen=True)
+class Simulation:
+    """What `tenure simulate` is told."""
+
+    seed: int
+    subscriptions: int
+    months: int
+    days: int
+    start: str
+
+
+@contextmanager
+def build_warehouse(home: Path, simulation: Simulation) -> Iterator[BuiltWarehouse]:
+    """Simulate, land, build, score and publish in a home of its own, so that tests of landing may empty theirs."""
     from ml import pipeline
     from tenure.landing import land
     from tenure.orchestration.steps import build_models
     from tenure.simulator import simulate
 
     before = {name: value for name, value in os.environ.items() if name.startswith("TENURE_")}
-    settings = _fresh_settings(test_base / "built")
+    settings = _fresh_settings(home)
     try:
-        simulate(out=settings.home / "operator", subscriptions=600, months=14, days=5, seed=11)
+        simulate(out=settings.home / "operator", **asdict(simulation))
         (settings.home / "operator" / "truth").rename(settings.home / "truth")
         (settings.home / "operator").rename(settings.extracts_dir)
         prepare_warehouse(settings)
@@ -133,3 +145,10 @@ def built_warehouse(test_base: Path) -> Iterator[BuiltWarehouse]:
     yield BuiltWarehouse(settings, settings.extracts_dir, settings.home / "truth")
     stack.down(settings, lambda line: None)
     shutil.rmtree(shared_folder(settings.home), ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def built_warehouse(test_base: Path) -> Iterator[BuiltWarehouse]:
+    """The one that all tests of what was built look at; making it takes minutes."""
+    with build_warehouse(test_base / "built", Simulation(11, 600, 14, 5, "2025-08")) as built:
+        yield built

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import datetime, timedelta
 from math import sqrt
-from pathlib import Path
-from zoneinfo import ZoneInfo
+from typing import Any
 
 import psycopg
 import pytest
 from scipy.stats import binomtest
 
+from tests.oracle.agreement import rows_of
 from tests.oracle.campaigns import WINDOW_DAYS, Arm, campaign_arms
 from tests.oracle.deliveries import all_rows
-from tests.oracle.operator import Clock, Operator, histories
-from tests.oracle.summaries import form_opinion
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.oracle.operator import Operator, histories
+from tests.oracle.summaries import Opinion
 
 
 def _interval(treated: Arm, control: Arm) -> tuple[float, float, float]:
@@ -48,10 +46,7 @@ def _finished(operator: Operator) -> set[str]:
     }
 
 
-def test_series_are_their_runs_by_weight(built_warehouse) -> None:
-    settings = built_warehouse.settings
-    clock = Clock(ZoneInfo(settings.time_zone), settings.month_close_days)
-    opinion = form_opinion(built_warehouse.extracts, clock, ROOT / "dbt_project" / "seeds" / "value_tier.csv")
+def test_series_are_their_runs_by_weight(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
     operator = opinion.operator
     campaigns = histories(operator.folder, "marketing.campaign", "campaign_id", operator.end)
     finished, runs = _finished(operator), defaultdict(list)
@@ -70,12 +65,11 @@ def test_series_are_their_runs_by_weight(built_warehouse) -> None:
         counts = (len(arms), sum(t.assigned for t, _ in arms), sum(c.assigned for _, c in arms))
         expected[series] = (counts, mean, mean - below, mean + above)
     assert max(counts[0] for counts, *_ in expected.values()) > 1, "some campaign has run more than once"
-    with psycopg.connect(settings.url("analyst")) as marts:
-        rows = marts.execute(
-            "select campaign_name, objective_code, run_count, treated_count, control_count, increment_rate,"
-            " increment_low_rate, increment_high_rate from campaign_series_effect"
-        ).fetchall()
-    found = {(row[0], row[1]): (row[2:5], *map(float, row[5:])) for row in rows}
+    query = """
+        select campaign_name, objective_code, run_count, treated_count, control_count, increment_rate,
+            increment_low_rate, increment_high_rate
+        from campaign_series_effect"""
+    found = {(row[0], row[1]): (row[2:5], *map(float, row[5:])) for row in rows_of(marts, query)}
     assert found.keys() == expected.keys()
     for series, (counts, *rates) in expected.items():
         assert found[series][0] == counts, series

@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
 
-from tests.oracle.churn_signals import Signals, read_rules
+from tests.conftest import BuiltWarehouse
+from tests.oracle.agreement import SEEDS, SLICE, assert_same
 from tests.oracle.lifecycle import Lifecycle, Stages, read_thresholds
-from tests.oracle.operator import Clock
-from tests.oracle.summaries import form_opinion
 
-SEEDS = Path(__file__).resolve().parents[2] / "dbt_project" / "seeds"
 THRESHOLDS = SEEDS / "lifecycle_stage_rule.csv"
-SLICE = "region_id, brand_name, service_line, plan_type, value_tier"
 # What the simulated operator does not deliver, and unit tests show.
 UNDELIVERED = {"rival_hotline", "rival_access", "bundle_partner_left"}
-
-
-@pytest.fixture(scope="module")
-def life(built_warehouse) -> Lifecycle:
-    settings = built_warehouse.settings
-    clock = Clock(ZoneInfo(settings.time_zone), settings.month_close_days)
-    opinion = form_opinion(built_warehouse.extracts, clock, SEEDS / "value_tier.csv")
-    return Lifecycle(opinion, Signals(opinion, read_rules(SEEDS / "churn_signal.csv")))
-
-
-@pytest.fixture(scope="module")
-def stages(life: Lifecycle) -> Stages:
-    return life.stages(read_thresholds(THRESHOLDS))
-
-
-@pytest.fixture(scope="module")
-def marts(built_warehouse) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(built_warehouse.settings.url("analyst"), autocommit=True) as connection:
-        yield connection
-
-
-def _assert_same(found: dict[Any, Any], expected: dict[Any, Any]) -> None:
-    differing = [key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key)]
-    shown = [(key, "mart", found.get(key), "oracle", expected.get(key)) for key in sorted(differing, key=str)[:8]]
-    assert not differing, f"{len(differing)} of {len(expected)} differ: {shown}"
 
 
 def test_signals_of_every_line_on_many_days(life: Lifecycle, marts: psycopg.Connection[Any]) -> None:
@@ -65,7 +34,7 @@ def test_signals_of_every_line_on_many_days(life: Lifecycle, marts: psycopg.Conn
             {"day": day},
         ).fetchall()
         assert len(rows) == len(set(rows))
-        _assert_same(dict.fromkeys(rows, True), expected)
+        assert_same(dict.fromkeys(rows, True), expected)
         seen |= {code for _, code in expected}
     assert seen == life.signals.rules.keys() - UNDELIVERED
 
@@ -74,7 +43,7 @@ def test_stage_of_every_line_month(life: Lifecycle, stages: Stages, marts: psyco
     query = "select month, subscription_id, lifecycle_stage_code from subscription_monthly"
     found = {(month, line): stage for month, line, stage in marts.execute(query).fetchall()}
     present = {(seen.month, seen.line.line_id) for seen in life.opinion.months}
-    _assert_same(found, {key: stage for key, stage in stages.items() if key in present})
+    assert_same(found, {key: stage for key, stage in stages.items() if key in present})
     assert set(found.values()) == set("ABCDE")
     assert any(key not in present for key in stages), "the lost-customer base outlives the month of the exit"
 
@@ -84,7 +53,7 @@ def test_transitions(life: Lifecycle, stages: Stages, marts: psycopg.Connection[
         f"select month, from_stage_code, to_stage_code, {SLICE}, subscription_count from lifecycle_transition_monthly"
     )
     expected = life.transitions(stages)
-    _assert_same({(*row[:3], row[3:8]): row[8] for row in marts.execute(query).fetchall()}, expected)
+    assert_same({(*row[:3], row[3:8]): row[8] for row in marts.execute(query).fetchall()}, expected)
     moves = {key[1:3] for key in expected}
     assert {("new", "A"), ("E", "aged_out"), ("A", "C"), ("C", "D"), ("D", "E"), ("D", "C"), ("B", "B")} <= moves
 
@@ -102,7 +71,7 @@ def test_what_opened_a_stage_and_left(life: Lifecycle, stages: Stages, marts: ps
     query = """
         select month, lifecycle_stage_code, sum(opening_count)::int, sum(opening_churn_count)::int
         from lifecycle_stage_monthly group by 1, 2 having sum(opening_count) > 0"""
-    _assert_same({row[:2]: list(row[2:]) for row in marts.execute(query).fetchall()}, expected)
+    assert_same({row[:2]: list(row[2:]) for row in marts.execute(query).fetchall()}, expected)
 
 
 @pytest.mark.parametrize(
@@ -110,10 +79,10 @@ def test_what_opened_a_stage_and_left(life: Lifecycle, stages: Stages, marts: ps
     [("acquisition_days", 60), ("exit_months", 6), ("growth_revenue_ratio", 1.3), ("decline_medium_signal_count", 3)],
 )
 def test_a_changed_threshold_changes_exactly_the_lines_it_should(
-    built_warehouse, life: Lifecycle, stages: Stages, rule: str, value: float
+    world: BuiltWarehouse, life: Lifecycle, stages: Stages, rule: str, value: float
 ) -> None:
     """The models as dbt compiled them, on a changed seed, in a transaction that is taken back."""
-    settings = built_warehouse.settings
+    settings = world.settings
     folder = settings.home / "dbt" / "target" / "compiled" / "tenure" / "models" / "intermediate" / "lifecycle"
     threshold_query = (folder / "int_stage_threshold.sql").read_text()
     stage_query = (folder / "int_subscription_stage.sql").read_text()
@@ -129,6 +98,6 @@ def test_a_changed_threshold_changes_exactly_the_lines_it_should(
         connection.rollback()
     expected = life.stages(read_thresholds(THRESHOLDS) | {rule: Decimal(str(value))})
     assert changed == 1
-    _assert_same(unchanged, stages)
-    _assert_same(found, expected)
+    assert_same(unchanged, stages)
+    assert_same(found, expected)
     assert 0 < sum(found.get(key) != stage for key, stage in unchanged.items()) < len(unchanged) / 4

@@ -3,51 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
 
 from tests.oracle.adoption import adopters
+from tests.oracle.agreement import SEEDS, assert_same, rows_of
 from tests.oracle.campaign_value import campaign_values
 from tests.oracle.campaigns import Arm, campaign_arms
 from tests.oracle.competition import rivals
 from tests.oracle.leads import COUNTS, funnel
 from tests.oracle.loyalty import COLUMNS, breakage, liability, owed, remaining
-from tests.oracle.operator import Clock
 from tests.oracle.opportunities import movement, opportunity_months, pipeline, read_rules
-from tests.oracle.summaries import Opinion, form_opinion
-
-SEEDS = Path(__file__).resolve().parents[2] / "dbt_project" / "seeds"
-
-
-@pytest.fixture(scope="module")
-def opinion(built_warehouse) -> Opinion:
-    settings = built_warehouse.settings
-    clock = Clock(ZoneInfo(settings.time_zone), settings.month_close_days)
-    return form_opinion(built_warehouse.extracts, clock, SEEDS / "value_tier.csv")
-
-
-@pytest.fixture(scope="module")
-def marts(built_warehouse) -> Iterator[psycopg.Connection[Any]]:
-    """A connection as the analyst, who sees what everybody sees."""
-    with psycopg.connect(built_warehouse.settings.url("analyst"), autocommit=True) as connection:
-        yield connection
-
-
-def _rows(marts: psycopg.Connection[Any], query: str) -> list[tuple[Any, ...]]:
-    return marts.execute(query).fetchall()
-
-
-def _assert_same(found: dict[Any, Any], expected: dict[Any, Any]) -> None:
-    """Equal as mappings; the message names the first few differences."""
-    differing = [key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key)]
-    shown = [(key, "mart", found.get(key), "oracle", expected.get(key)) for key in sorted(differing, key=str)[:5]]
-    assert not differing, f"{len(differing)} of {len(expected)} differ: {shown}"
+from tests.oracle.summaries import Opinion
 
 
 def test_what_campaigns_are_worth(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
@@ -58,7 +28,7 @@ def test_what_campaigns_are_worth(opinion: Opinion, marts: psycopg.Connection[An
     expected = campaign_values(opinion, SEEDS / "campaign_value.csv")
     assert any(value[4] for value in expected.values())
     assert {value[0] is None for value in expected.values()} == {True, False}
-    _assert_same({row[0]: row[1:] for row in _rows(marts, query)}, expected)
+    assert_same({row[0]: row[1:] for row in rows_of(marts, query)}, expected)
 
 
 def test_points_owed(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
@@ -72,7 +42,7 @@ def test_points_owed(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
     query = f"""
         select month, region_id, value_tier, {columns}, member_count, breakage_rate, liability_amount
         from loyalty_liability_monthly"""
-    _assert_same({(row[0], row[1:3]): row[3:] for row in _rows(marts, query)}, expected)
+    assert_same({(row[0], row[1:3]): row[3:] for row in rows_of(marts, query)}, expected)
     assert all(sum(row[name] for row in movement.values()) for name in COLUMNS)
 
 
@@ -82,7 +52,7 @@ def test_points_left(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
             order by occurred_at desc, loyalty_transaction_id desc))[1]
         from fct_loyalty_point group by 1"""
     expected = {customer: (left, left, left) for customer, left in remaining(opinion).items()}
-    _assert_same({row[0]: row[1:] for row in _rows(marts, query)}, expected)
+    assert_same({row[0]: row[1:] for row in rows_of(marts, query)}, expected)
     assert all(isinstance(left, int) and left >= 0 for left, *_ in expected.values())
 
 
@@ -91,7 +61,7 @@ def test_leads_on_their_way(opinion: Opinion, marts: psycopg.Connection[Any]) ->
         select month, region_id, channel_id, source_code, product_interest_code, status_code, {", ".join(COUNTS)}
         from lead_funnel_monthly"""
     expected = {key: tuple(row.values()) for key, row in funnel(opinion.operator).items()}
-    _assert_same({row[:6]: row[6:] for row in _rows(marts, query)}, expected)
+    assert_same({row[:6]: row[6:] for row in rows_of(marts, query)}, expected)
     assert sum(row[3] for row in expected.values()) > 500
 
 
@@ -101,7 +71,7 @@ def test_opportunities_one_by_one(opinion: Opinion, marts: psycopg.Connection[An
             new_amount, won_amount, lost_amount, open_amount, weighted_amount, backlog_amount, commission_amount
         from opportunity_pipeline"""
     expected = pipeline(opinion.operator, read_rules(SEEDS))
-    _assert_same({row[:2]: row[2:] for row in _rows(marts, query)}, expected)
+    assert_same({row[:2]: row[2:] for row in rows_of(marts, query)}, expected)
     assert all(any(row[number] for row in expected.values()) for number in (4, 6, 7, 8, 9, 10, 11))
 
 
@@ -112,7 +82,7 @@ def test_how_the_pipeline_moved(opinion: Opinion, marts: psycopg.Connection[Any]
         select month, region_id, opportunity_type, source_code, stage_code, {", ".join(names)}
         from opportunity_movement_monthly"""
     expected = {key: tuple(row.get(name, 0) for name in names) for key, row in movement(opinion.operator).items()}
-    _assert_same({row[:5]: row[5:] for row in _rows(marts, query)}, expected)
+    assert_same({row[:5]: row[5:] for row in rows_of(marts, query)}, expected)
 
 
 def test_rivals(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
@@ -138,7 +108,7 @@ def test_rivals(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
         )
         for place, rival in rivals(opinion.operator).items()
     }
-    _assert_same({row[:4]: row[4:] for row in _rows(marts, query)}, expected)
+    assert_same({row[:4]: row[4:] for row in rows_of(marts, query)}, expected)
     assert all(any(row[number] for row in expected.values()) for number in range(12))
 
 
@@ -158,7 +128,7 @@ def test_who_took_up_new_services(opinion: Opinion, marts: psycopg.Connection[An
         select month, service_code, sum(adopter_count)::int, sum(new_adopter_count)::int, sum(dropped_count)::int,
             sum(left_count)::int
         from new_service_adoption_monthly group by 1, 2 having sum(adopter_count) > 0"""
-    _assert_same({row[:2]: row[2:] for row in _rows(marts, query)}, expected)
+    assert_same({row[:2]: row[2:] for row in rows_of(marts, query)}, expected)
     assert {service for _, service in expected} >= {"vas_use", "roaming_abroad", "phone_5g", "iptv_box"}
 
 
@@ -191,7 +161,7 @@ def test_kpis_of_marketing_and_competition(opinion: Opinion, marts: psycopg.Conn
         select month, kpi_code, sum(numerator), coalesce(sum(denominator), 0) from kpi_monthly
         where kpi_code in ('{"', '".join({code for _, code in expected})}') group by 1, 2
         having sum(abs(numerator)) + coalesce(sum(denominator), 0) > 0"""
-    found = {row[:2]: tuple(float(value) for value in row[2:]) for row in _rows(marts, query)}
+    found = {row[:2]: tuple(float(value) for value in row[2:]) for row in rows_of(marts, query)}
     known = {key: tuple(float(side) for side in value) for key, value in expected.items() if any(value)}
     assert len({code for _, code in known}) == 6
     assert {key: value for key, value in found.items() if any(value)}.keys() == known.keys()
@@ -204,6 +174,6 @@ def _finished(opinion: Opinion, marts: psycopg.Connection[Any]) -> dict[tuple[An
     arms = campaign_arms(opinion)
     return {
         (first.replace(day=1), name): arms[name]
-        for name, first, last in _rows(marts, query)
+        for name, first, last in rows_of(marts, query)
         if last <= opinion.operator.as_of
     }

@@ -3,62 +3,33 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
 
+from tests.oracle.agreement import SLICE, assert_same, rows_of
 from tests.oracle.campaigns import campaign_arms
-from tests.oracle.operator import Clock
 from tests.oracle.prices import price_changes
 from tests.oracle.summaries import (
     COUNTS,
     Opinion,
     base_movement,
-    form_opinion,
     kpis,
     revenue_by_slice,
     usage_by_slice,
 )
 
-SLICE = "region_id, brand_name, service_line, plan_type, value_tier"
 ZERO = Decimal(0)
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def opinion(built_warehouse) -> Opinion:
-    settings = built_warehouse.settings
-    clock = Clock(ZoneInfo(settings.time_zone), settings.month_close_days)
-    return form_opinion(built_warehouse.extracts, clock, ROOT / "dbt_project" / "seeds" / "value_tier.csv")
-
-
-@pytest.fixture(scope="module")
-def marts(built_warehouse) -> Iterator[psycopg.Connection[Any]]:
-    """A connection as the analyst, who sees what everybody sees."""
-    with psycopg.connect(built_warehouse.settings.url("analyst"), autocommit=True) as connection:
-        yield connection
-
-
-def _rows(marts: psycopg.Connection[Any], query: str) -> list[tuple[Any, ...]]:
-    return marts.execute(query).fetchall()
-
-
-def _assert_same(found: dict[Any, Any], expected: dict[Any, Any]) -> None:
-    """Equal as mappings; the message names the first few differences."""
-    differing = [key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key)]
-    shown = [(key, "mart", found.get(key), "oracle", expected.get(key)) for key in sorted(differing, key=str)[:5]]
-    assert not differing, f"{len(differing)} of {len(expected)} differ: {shown}"
 
 
 def test_as_of_date_and_months(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
-    assert _rows(marts, "select as_of_date from publication where is_current") == [(opinion.operator.as_of,)]
-    months = _rows(marts, "select distinct month, is_month_closed, is_open_month from subscription_monthly order by 1")
+    assert rows_of(marts, "select as_of_date from publication where is_current") == [(opinion.operator.as_of,)]
+    months = rows_of(
+        marts, "select distinct month, is_month_closed, is_open_month from subscription_monthly order by 1"
+    )
     operator = opinion.operator
     assert months == [(month, operator.is_closed(month), operator.is_open(month)) for month in operator.months()]
     assert [closed for _, closed, _ in months].count(False) >= 1
@@ -90,8 +61,8 @@ def test_every_line_month(opinion: Opinion, marts: psycopg.Connection[Any]) -> N
             inactive_churn_count, opening_churn_count, same_month_churn_count, churned_at, tenure_days,
             {slices[0]}, {slices[1]}
         from subscription_monthly"""
-    found = {row[:2]: (*row[2:17], row[17:22], row[22:27]) for row in _rows(marts, query)}
-    _assert_same(found, expected)
+    found = {row[:2]: (*row[2:17], row[17:22], row[22:27]) for row in rows_of(marts, query)}
+    assert_same(found, expected)
 
 
 def test_every_kind_of_movement_is_in_the_data(opinion: Opinion) -> None:
@@ -125,17 +96,17 @@ def test_value_and_usage_of_every_line_month(opinion: Opinion, marts: psycopg.Co
     query = """
         select month, subscription_id, service_revenue_amount, total_net_amount, voice_seconds, data_bytes, sms_count
         from subscription_monthly"""
-    _assert_same({row[:2]: row[2:] for row in _rows(marts, query)}, expected)
+    assert_same({row[:2]: row[2:] for row in rows_of(marts, query)}, expected)
 
 
 def test_base_movement(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
     expected = {key: tuple(counts[name] for name in COUNTS) for key, counts in base_movement(opinion).items()}
     found = {
         (row[0], row[1:6]): row[6:]
-        for row in _rows(marts, f"select month, {SLICE}, {', '.join(COUNTS)} from base_movement_monthly")
+        for row in rows_of(marts, f"select month, {SLICE}, {', '.join(COUNTS)} from base_movement_monthly")
         if any(row[6:])
     }
-    _assert_same(found, expected)
+    assert_same(found, expected)
 
 
 def test_the_oracle_keeps_the_base_identity_itself(opinion: Opinion) -> None:
@@ -162,7 +133,7 @@ def test_derived_events(opinion: Opinion, marts: psycopg.Connection[Any]) -> Non
     query = """
         select subscription_id, event_type, occurred_date, count(*) from fct_subscription_event
         where event_type in ('inactive_churn', 'won_back', 'reactivated') group by 1, 2, 3"""
-    _assert_same({row[:3]: row[3] for row in _rows(marts, query)}, dict(expected))
+    assert_same({row[:3]: row[3] for row in rows_of(marts, query)}, dict(expected))
 
 
 def test_each_churn_is_counted_once(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
@@ -173,7 +144,7 @@ def test_each_churn_is_counted_once(opinion: Opinion, marts: psycopg.Connection[
         if stay.left_at is not None
     }
     query = "select subscription_id, churn_type, occurred_at from fct_subscription_event where churn_type is not null"
-    found = _rows(marts, query)
+    found = rows_of(marts, query)
     assert len(found) == len(set(found))
     assert set(found) == expected
 
@@ -183,13 +154,13 @@ def test_daily_usage(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
         select usage_date, subscription_id, service_type, direction, network_type, roaming_type, currency_code,
             sum(event_count), sum(duration_seconds), sum(volume_bytes), sum(rated_amount)
         from fct_usage_daily group by 1, 2, 3, 4, 5, 6, 7"""
-    found = {row[:7]: tuple(value or 0 for value in row[7:]) for row in _rows(marts, query)}
-    _assert_same(found, {key: amounts.as_tuple() for key, amounts in opinion.usage.daily.items()})
+    found = {row[:7]: tuple(value or 0 for value in row[7:]) for row in rows_of(marts, query)}
+    assert_same(found, {key: amounts.as_tuple() for key, amounts in opinion.usage.daily.items()})
 
 
 def test_topups(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
     query = "select topup_id, topup_date, subscription_id, amount from fct_topup"
-    _assert_same({row[0]: row[1:] for row in _rows(marts, query)}, opinion.usage.topups)
+    assert_same({row[0]: row[1:] for row in rows_of(marts, query)}, opinion.usage.topups)
 
 
 def test_monthly_usage_by_slice(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
@@ -197,8 +168,8 @@ def test_monthly_usage_by_slice(opinion: Opinion, marts: psycopg.Connection[Any]
         select month, {SLICE}, service_type, direction, network_type, roaming_type, currency_code,
             event_count, duration_seconds, volume_mb, rated_amount
         from usage_monthly"""
-    found = {(row[0], row[1:6], *row[6:11]): tuple(value or 0 for value in row[11:]) for row in _rows(marts, query)}
-    _assert_same(found, usage_by_slice(opinion))
+    found = {(row[0], row[1:6], *row[6:11]): tuple(value or 0 for value in row[11:]) for row in rows_of(marts, query)}
+    assert_same(found, usage_by_slice(opinion))
 
 
 def test_revenue_line_by_line(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
@@ -206,13 +177,13 @@ def test_revenue_line_by_line(opinion: Opinion, marts: psycopg.Connection[Any]) 
         select subscription_id, service_month, posted_month, charge_type, document_type, payer_account_id,
             allocation_method, currency_code, net_amount, tax_amount
         from fct_revenue"""
-    _assert_same({row[:8]: row[8:] for row in _rows(marts, query)}, dict(opinion.revenue.rows))
+    assert_same({row[:8]: row[8:] for row in rows_of(marts, query)}, dict(opinion.revenue.rows))
 
 
 def test_revenue_owner_user_and_payer(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
     """As the service month ends, or as the line was terminated."""
     operator, wrong = opinion.operator, []
-    for line_id, month, account_id, owner, user, payer in _rows(
+    for line_id, month, account_id, owner, user, payer in rows_of(
         marts,
         "select distinct subscription_id, service_month, payer_account_id, owner_customer_id, user_customer_id,"
         " payer_customer_id from fct_revenue where subscription_id <> 'unallocated'",
@@ -228,8 +199,8 @@ def test_revenue_owner_user_and_payer(opinion: Opinion, marts: psycopg.Connectio
 
 def test_monthly_revenue_by_slice(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
     query = f"select month, {SLICE}, charge_type, currency_code, net_amount, tax_amount from revenue_monthly"
-    found = {(row[0], row[1:6], row[6], row[7]): row[8:] for row in _rows(marts, query)}
-    _assert_same(found, revenue_by_slice(opinion))
+    found = {(row[0], row[1:6], row[6], row[7]): row[8:] for row in rows_of(marts, query)}
+    assert_same(found, revenue_by_slice(opinion))
 
 
 def test_kpi_numerators_and_denominators(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
@@ -237,16 +208,16 @@ def test_kpi_numerators_and_denominators(opinion: Opinion, marts: psycopg.Connec
     expected = {key: _exact(*value) for key, value in kpis(opinion).items()}
     # The KPIs of other areas have oracles of their own.
     codes = {code for _, _, code in expected}
-    found = {(row[0], row[1:6], row[6]): _exact(row[7], row[8]) for row in _rows(marts, query) if row[6] in codes}
+    found = {(row[0], row[1:6], row[6]): _exact(row[7], row[8]) for row in rows_of(marts, query) if row[6] in codes}
     # A slice without any line, bill or event has no row, or one of zeroes that carries last month's figures.
     assert {code for _, _, code in found} == codes
-    _assert_same(_without_zeroes(found), _without_zeroes(expected))
+    assert_same(_without_zeroes(found), _without_zeroes(expected))
 
 
 def test_what_campaigns_changed(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
     found = {
         row[0]: row[1:]
-        for row in _rows(
+        for row in rows_of(
             marts,
             "select campaign_id, treated_count, treated_outcome_count, control_count, control_outcome_count"
             " from campaign_effect",
@@ -257,7 +228,7 @@ def test_what_campaigns_changed(opinion: Opinion, marts: psycopg.Connection[Any]
         for campaign, (treated, control) in campaign_arms(opinion).items()
     }
     assert len(expected) > 10
-    _assert_same(found, expected)
+    assert_same(found, expected)
 
 
 def test_what_price_changes_did(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
@@ -267,7 +238,7 @@ def test_what_price_changes_did(opinion: Opinion, marts: psycopg.Connection[Any]
             other_before_opening_count, other_before_voluntary_churn_count, other_after_opening_count,
             other_after_voluntary_churn_count, effect_rate, effect_low_rate, effect_high_rate
         from price_change_effect"""
-    found = {row[:2]: (row[2:15], tuple(map(float, row[15:]))) for row in _rows(marts, query)}
+    found = {row[:2]: (row[2:15], tuple(map(float, row[15:]))) for row in rows_of(marts, query)}
     expected = price_changes(opinion)
     assert len(expected) == 2
     counts = {}
@@ -277,7 +248,7 @@ def test_what_price_changes_did(opinion: Opinion, marts: psycopg.Connection[Any]
         assert effect == pytest.approx(found[key][1], abs=1e-6)
         numbers = tuple(number for side in change.sides for number in (side.lines, side.left))
         counts[key] = (change.first_month, *change.fees, change.months, change.other_offers, *numbers)
-    _assert_same({key: numbers for key, (numbers, _) in found.items()}, counts)
+    assert_same({key: numbers for key, (numbers, _) in found.items()}, counts)
 
 
 def test_revenue_of_the_lines_of_a_price_change(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
@@ -294,7 +265,7 @@ def test_revenue_of_the_lines_of_a_price_change(opinion: Opinion, marts: psycopg
         query = f"""
             select before_revenue_amount, after_revenue_amount from price_change_effect
             where offer_id = '{offer_id}' and changed_at = '{at.isoformat()}'"""
-        assert _rows(marts, query) == [tuple(sums)]
+        assert rows_of(marts, query) == [tuple(sums)]
 
 
 def _exact(numerator: Decimal, denominator: Decimal | None) -> tuple[Decimal, Decimal | None]:
@@ -322,8 +293,8 @@ def test_kpis_of_last_month_and_last_year_are_theirs(marts: psycopg.Connection[A
             and (earlier.numerator, earlier.denominator)
                 is distinct from (remembered.numerator, remembered.denominator)
         group by 1, 2, 3"""
-    assert _rows(marts, query) == []
-    seen = _rows(marts, "select count(numerator_last_month), count(numerator_last_year) from kpi_monthly")[0]
+    assert rows_of(marts, query) == []
+    seen = rows_of(marts, "select count(numerator_last_month), count(numerator_last_year) from kpi_monthly")[0]
     assert min(seen) > 0
 
 
@@ -340,9 +311,9 @@ def test_a_month_without_bills_has_no_revenue_rather_than_none(
         query = f"""
             select count(numerator) from kpi_monthly
             where month = date '{month}' and kpi_code in ('service_revenue', 'arpu')"""
-        assert _rows(marts, query) == [(0,)]
+        assert rows_of(marts, query) == [(0,)]
         query = f"select count(service_revenue_amount), count(*) from subscription_monthly where month = date '{month}'"
-        known, lines = _rows(marts, query)[0]
+        known, lines = rows_of(marts, query)[0]
         assert (known, lines > 0) == (0, True)
 
 

@@ -2,47 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import psycopg
-import pytest
 
-from tests.oracle.operator import Clock
-from tests.oracle.profit import Profit, acquisition, count_profit
-from tests.oracle.summaries import Opinion, form_opinion
+from tests.oracle.agreement import SLICE, assert_same
+from tests.oracle.profit import Profit, acquisition
+from tests.oracle.summaries import Opinion
 
-ROOT = Path(__file__).resolve().parents[2]
 KINDS = ("interconnect", "network", "service", "subsidy", "commission", "campaign", "bad_debt")
-SLICE = "region_id, brand_name, service_line, plan_type, value_tier"
 ZERO = Decimal(0)
-
-
-@pytest.fixture(scope="module")
-def opinion(built_warehouse) -> Opinion:
-    settings = built_warehouse.settings
-    clock = Clock(ZoneInfo(settings.time_zone), settings.month_close_days)
-    return form_opinion(built_warehouse.extracts, clock, ROOT / "dbt_project" / "seeds" / "value_tier.csv")
-
-
-@pytest.fixture(scope="module")
-def profit(opinion: Opinion) -> Profit:
-    return count_profit(opinion)
-
-
-@pytest.fixture(scope="module")
-def marts(built_warehouse) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(built_warehouse.settings.url("analyst"), autocommit=True) as connection:
-        yield connection
-
-
-def _assert_same(found: dict[Any, Any], expected: dict[Any, Any]) -> None:
-    differing = [key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key)]
-    shown = [(key, "mart", found.get(key), "oracle", expected.get(key)) for key in sorted(differing, key=str)[:5]]
-    assert not differing, f"{len(differing)} of {len(expected)} differ: {shown}"
 
 
 def test_every_line_month(opinion: Opinion, profit: Profit, marts: psycopg.Connection[Any]) -> None:
@@ -64,7 +34,7 @@ def test_every_line_month(opinion: Opinion, profit: Profit, marts: psycopg.Conne
             profit.margin(place) if is_known else None,
             profit.running_margin(place) if is_known else None,
         )
-    _assert_same(
+    assert_same(
         {key: value for key, value in found.items() if any(value)},
         {key: value for key, value in expected.items() if any(value)},
     )
@@ -85,7 +55,7 @@ def test_acquisition_cost_of_every_slice(opinion: Opinion, profit: Profit, marts
     found = {(row[0], row[1:6]): (row[6], row[7]) for row in marts.execute(query).fetchall() if row[6] or row[7]}
     expected = acquisition(opinion, profit)
     assert sum(cost for cost, _ in expected.values()) > 0
-    _assert_same(found, expected)
+    assert_same(found, expected)
 
 
 def test_margin_of_the_operator_by_month(opinion: Opinion, profit: Profit, marts: psycopg.Connection[Any]) -> None:
@@ -98,4 +68,4 @@ def test_margin_of_the_operator_by_month(opinion: Opinion, profit: Profit, marts
         places = [place for place in profit.amounts if place[0] == month]
         margin = sum((profit.margin(place) for place in places), ZERO)
         expected[month] = (margin, sum((profit.amounts[place]["revenue"] for place in places), ZERO))
-    _assert_same(found, expected)
+    assert_same(found, expected)

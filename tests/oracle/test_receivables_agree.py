@@ -2,65 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import psycopg
-import pytest
 
+from tests.oracle.agreement import SEEDS, SLICE, assert_same, rows_of
 from tests.oracle.credit import blacklist, credit_kpis
-from tests.oracle.operator import Clock
 from tests.oracle.prepaid import PARTS, deferred_revenue
-from tests.oracle.receivables import AGES, BALANCES, MOVEMENTS, Account, AccountKey, read_accounts, receivables
-from tests.oracle.summaries import Opinion, form_opinion
+from tests.oracle.receivables import AGES, BALANCES, MOVEMENTS, Account, AccountKey
+from tests.oracle.summaries import Opinion
 
-SEEDS = Path(__file__).resolve().parents[2] / "dbt_project" / "seeds"
-SLICE = "region_id, brand_name, service_line, plan_type, value_tier"
 LEDGER = (*BALANCES, *MOVEMENTS, *AGES)
 Books = tuple[dict[AccountKey, Account], dict[tuple[date, str, str], dict[str, Decimal]]]
-
-
-@pytest.fixture(scope="module")
-def opinion(built_warehouse) -> Opinion:
-    settings = built_warehouse.settings
-    clock = Clock(ZoneInfo(settings.time_zone), settings.month_close_days)
-    return form_opinion(built_warehouse.extracts, clock, SEEDS / "value_tier.csv")
-
-
-@pytest.fixture(scope="module")
-def books(opinion: Opinion) -> Books:
-    """Every account as the last month leaves it, and the months on the way."""
-    accounts = read_accounts(opinion.operator)
-    return accounts, receivables(opinion.operator, accounts)
-
-
-@pytest.fixture(scope="module")
-def marts(built_warehouse) -> Iterator[psycopg.Connection[Any]]:
-    """A connection as the analyst, who sees what everybody sees."""
-    with psycopg.connect(built_warehouse.settings.url("analyst"), autocommit=True) as connection:
-        yield connection
-
-
-def _rows(marts: psycopg.Connection[Any], query: str) -> list[tuple[Any, ...]]:
-    return marts.execute(query).fetchall()
-
-
-def _assert_same(found: dict[Any, Any], expected: dict[Any, Any]) -> None:
-    """Equal as mappings; the message names the first few differences."""
-    differing = [key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key)]
-    shown = [(key, "mart", found.get(key), "oracle", expected.get(key)) for key in sorted(differing, key=str)[:5]]
-    assert not differing, f"{len(differing)} of {len(expected)} differ: {shown}"
 
 
 def test_receivables_of_every_account_and_month(books: Books, marts: psycopg.Connection[Any]) -> None:
     columns = ", ".join(f"{name}_amount" for name in LEDGER)
     query = f"select month, account_id, currency_code, {columns} from receivable_monthly"
-    found = {row[:3]: row[3:] for row in _rows(marts, query) if any(row[3:])}
-    _assert_same(found, {key: tuple(line[name] for name in LEDGER) for key, line in books[1].items()})
+    found = {row[:3]: row[3:] for row in rows_of(marts, query) if any(row[3:])}
+    assert_same(found, {key: tuple(line[name] for name in LEDGER) for key, line in books[1].items()})
 
 
 def test_every_kind_of_receivable_is_in_the_data(books: Books) -> None:
@@ -78,7 +40,7 @@ def test_deferred_revenue_of_every_line_and_month(opinion: Opinion, marts: psyco
     query = f"select month, subscription_id, currency_code, {columns} from deferred_revenue_monthly"
     expected = deferred_revenue(opinion)
     assert all(any(parts[place] for parts in expected.values()) for place in range(len(PARTS)))
-    _assert_same({row[:3]: row[3:] for row in _rows(marts, query) if any(row[3:])}, expected)
+    assert_same({row[:3]: row[3:] for row in rows_of(marts, query) if any(row[3:])}, expected)
 
 
 def test_credit_blacklist(opinion: Opinion, books: Books, marts: psycopg.Connection[Any]) -> None:
@@ -88,12 +50,12 @@ def test_credit_blacklist(opinion: Opinion, books: Books, marts: psycopg.Connect
         from credit_blacklist"""
     expected = blacklist(opinion, books[0], SEEDS / "credit_blacklist_rule.csv")
     assert len({reason for _, reason, *_ in expected.values()}) > 1
-    _assert_same({row[:2]: row[2:] for row in _rows(marts, query)}, expected)
+    assert_same({row[:2]: row[2:] for row in rows_of(marts, query)}, expected)
 
 
 def test_the_ledger_ties_in_every_closed_month(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
     """By account and month; the simulated operator books what it bills."""
-    rows = _rows(marts, "select month, account_code, status from gl_reconciliation_monthly where is_month_closed")
+    rows = rows_of(marts, "select month, account_code, status from gl_reconciliation_monthly where is_month_closed")
     closed = [month for month in opinion.operator.months() if opinion.operator.is_closed(month)]
     assert {month for month, _, _ in rows} == set(closed)
     assert {account for _, account, _ in rows} >= {"revenue_recurring", "tax_payable", "accounts_receivable"}
@@ -104,22 +66,22 @@ def test_kpis_of_payers_and_credit(opinion: Opinion, books: Books, marts: psycop
     query = f"""
         select month, {SLICE}, kpi_code, currency_code, numerator, denominator
         from kpi_monthly where kpi_code in ('arppu', 'dso', 'bad_debt_rate')"""
-    rows = _rows(marts, query)
+    rows = rows_of(marts, query)
     assert {row[7] for row in rows} == {"CNY"}
     found = {(row[0], row[1:6], row[6]): row[8:] for row in rows if any(row[8:])}
     expected = {key: value for key, value in credit_kpis(opinion, *books).items() if any(value)}
     assert {code for _, _, code in expected} == {"arppu", "dso", "bad_debt_rate"}
-    _assert_same(found, expected)
+    assert_same(found, expected)
 
 
 def test_amounts_in_the_reporting_currency_are_the_amounts_themselves(marts: psycopg.Connection[Any]) -> None:
     """Everything simulated is billed in it; rates are there for every day of the billed months."""
     query = "select distinct conversion_status, net_amount = converted_net_amount from revenue_monthly"
-    assert _rows(marts, query) == [("same_currency", True)]
+    assert rows_of(marts, query) == [("same_currency", True)]
     query = """
         select from_currency_code, count(*), count(distinct rate_date)
         from dim_exchange_rate where not is_inverse group by 1"""
-    assert {(code, days == rows > 300) for code, rows, days in _rows(marts, query)} == {
+    assert {(code, days == rows > 300) for code, rows, days in rows_of(marts, query)} == {
         ("EUR", True),
         ("HKD", True),
         ("USD", True),

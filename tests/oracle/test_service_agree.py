@@ -2,50 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import psycopg
-import pytest
 
+from tests.oracle.agreement import SLICE, assert_same, rows_of
 from tests.oracle.care import channels, people
-from tests.oracle.operator import Clock
-from tests.oracle.service import Service, count_service, quality_by_channel, service_kpis, sla_by_kind
-from tests.oracle.summaries import Opinion, form_opinion
-
-SLICE = "region_id, brand_name, service_line, plan_type, value_tier"
-SEEDS = Path(__file__).resolve().parents[2] / "dbt_project" / "seeds"
-
-
-@pytest.fixture(scope="module")
-def opinion(built_warehouse) -> Opinion:
-    settings = built_warehouse.settings
-    clock = Clock(ZoneInfo(settings.time_zone), settings.month_close_days)
-    return form_opinion(built_warehouse.extracts, clock, SEEDS / "value_tier.csv")
-
-
-@pytest.fixture(scope="module")
-def service(opinion: Opinion) -> Service:
-    return count_service(opinion, SEEDS)
-
-
-@pytest.fixture(scope="module")
-def marts(built_warehouse) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(built_warehouse.settings.url("analyst"), autocommit=True) as connection:
-        yield connection
-
-
-def _rows(marts: psycopg.Connection[Any], query: str) -> list[tuple[Any, ...]]:
-    return marts.execute(query).fetchall()
-
-
-def _assert_same(found: dict[Any, Any], expected: dict[Any, Any]) -> None:
-    differing = [key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key)]
-    shown = [(key, "mart", found.get(key), "oracle", expected.get(key)) for key in sorted(differing, key=str)[:5]]
-    assert not differing, f"{len(differing)} of {len(expected)} differ: {shown}"
+from tests.oracle.service import Service, quality_by_channel, service_kpis, sla_by_kind
+from tests.oracle.summaries import Opinion
 
 
 def test_kpis_of_service(service: Service, marts: psycopg.Connection[Any]) -> None:
@@ -55,9 +20,9 @@ def test_kpis_of_service(service: Service, marts: psycopg.Connection[Any]) -> No
     query = f"""
         select month, {SLICE}, kpi_code, numerator, denominator from kpi_monthly
         where kpi_code in ({", ".join(f"'{code}'" for code in codes)})"""
-    found = {(row[0], row[1:6], row[6]): (Decimal(row[7]), Decimal(row[8])) for row in _rows(marts, query)}
+    found = {(row[0], row[1:6], row[6]): (Decimal(row[7]), Decimal(row[8])) for row in rows_of(marts, query)}
     # A slice of which nothing is to count may have a row of zeroes that carries last month's figures.
-    _assert_same({key: value for key, value in found.items() if any(value)}, expected)
+    assert_same({key: value for key, value in found.items() if any(value)}, expected)
 
 
 def test_every_kind_of_contact_is_in_the_data(service: Service) -> None:
@@ -76,7 +41,7 @@ def test_service_quality(service: Service, marts: psycopg.Connection[Any]) -> No
             answered_in_time_count, answer_wait_seconds, handle_seconds, issue_count, issue_without_repeat_count,
             csat_count, csat_score_total, nps_count, nps_promoter_count, nps_detractor_count
         from service_quality_monthly"""
-    _assert_same({row[:6]: row[6:] for row in _rows(marts, query)}, quality_by_channel(service))
+    assert_same({row[:6]: row[6:] for row in rows_of(marts, query)}, quality_by_channel(service))
 
 
 def test_tickets_and_their_targets(service: Service, marts: psycopg.Connection[Any]) -> None:
@@ -87,7 +52,7 @@ def test_tickets_and_their_targets(service: Service, marts: psycopg.Connection[A
     expected = sla_by_kind(service)
     assert sum(counts[2] for counts in expected.values()) > 0
     assert 0 < sum(counts[6] for counts in expected.values()) < sum(counts[5] for counts in expected.values())
-    _assert_same({row[:5]: row[5:] for row in _rows(marts, query)}, expected)
+    assert_same({row[:5]: row[5:] for row in rows_of(marts, query)}, expected)
 
 
 def test_the_day_by_the_hour_adds_up_to_the_contacts(service: Service, marts: psycopg.Connection[Any]) -> None:
@@ -98,7 +63,7 @@ def test_the_day_by_the_hour_adds_up_to_the_contacts(service: Service, marts: ps
         expected[key] = expected.get(key, 0) + 1
     query = """
         select started_date, started_hour, queue_code, sum(offered_count) from contact_centre_hourly group by 1, 2, 3"""
-    _assert_same({row[:3]: row[3] for row in _rows(marts, query)}, expected)
+    assert_same({row[:3]: row[3] for row in rows_of(marts, query)}, expected)
 
 
 def test_what_channels_won(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
@@ -107,10 +72,10 @@ def test_what_channels_won(opinion: Opinion, marts: psycopg.Connection[Any]) -> 
             sum(early_churn_count), coalesce(sum(joiner_revenue_amount), 0), sum(order_count),
             sum(order_completed_count), sum(order_cancelled_count), sum(commission_amount)
         from channel_monthly group by 1, 2"""
-    found = {row[:2]: row[2:] for row in _rows(marts, query) if any(row[2:])}
+    found = {row[:2]: row[2:] for row in rows_of(marts, query) if any(row[2:])}
     expected = channels(opinion)
     assert [sum(counts[place] for counts in expected.values()) > 0 for place in range(9)] == [True] * 9
-    _assert_same(found, expected)
+    assert_same(found, expected)
 
 
 def test_what_people_did(service: Service, marts: psycopg.Connection[Any]) -> None:
@@ -118,7 +83,7 @@ def test_what_people_did(service: Service, marts: psycopg.Connection[Any]) -> No
         select month, staff_id, handled_count, handle_seconds, outbound_count, issue_count, care_done_count,
             care_ended_count, opportunity_won_count
         from staff_performance_monthly"""
-    found = {row[:2]: row[2:] for row in _rows(marts, query) if any(row[2:])}
+    found = {row[:2]: row[2:] for row in rows_of(marts, query) if any(row[2:])}
     expected = people(service)
     assert [sum(counts[place] for counts in expected.values()) > 0 for place in range(7)] == [True] * 7
-    _assert_same(found, expected)
+    assert_same(found, expected)
