@@ -363,7 +363,7 @@ def db_url(
 def main() -> None:
     """Entry point: exit status 0 done, 1 refused, 2 wrong use; every error is one line."""
     # Memory that columns no longer need goes back at once; read when the libraries are loaded, which is later.
-    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")
+    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:1000,muzzy_decay_ms:0,narenas:2")
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     try:
         # Outside standalone mode `typer.Exit(1)` comes back as the returned value.

@@ -212,19 +212,17 @@ class KeyStore:
         self._loader.execute("delete from ops.key_chunk where load_id = $1::bigint", load_id)
 
     def _keep(self, load_id: int, low: int, high: int, places: Places) -> None:
-        table = pa.table(
-            {
-                "load_id": [load_id],
-                "source_name": [self._contract.source],
-                "entity_name": [self._contract.entity],
-                "hash_name": [HASH_NAME],
-                "low_hash": pa.array([_signed(low)], pa.int64()),
-                "high_hash": pa.array([_signed(high)], pa.int64()),
-                "hashes": pa.array([np.ascontiguousarray(places["hash"]).tobytes()], pa.binary()),
-                "lines": pa.array([np.ascontiguousarray(places["line"]).tobytes()], pa.binary()),
-            }
-        )
-        self._loader.copy_table("ops", "key_chunk", table)
+        chunk = {
+            "load_id": load_id,
+            "source_name": self._contract.source,
+            "entity_name": self._contract.entity,
+            "hash_name": HASH_NAME,
+            "low_hash": _signed(low),
+            "high_hash": _signed(high),
+            "hashes": np.ascontiguousarray(places["hash"]).tobytes(),
+            "lines": np.ascontiguousarray(places["line"]).tobytes(),
+        }
+        self._loader.copy("ops", "key_chunk", pl.DataFrame([chunk]))
 
     def _among(self, wanted: Hashes, low: int, high: int) -> KeyPlaces:
         query = (

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import Any
 
-import adbc_driver_manager
+import adbc_driver_manager as adbc
+import adbc_driver_postgresql
 import polars as pl
 import pyarrow as pa
-from adbc_driver_postgresql import dbapi
 
 from tenure.errors import TenureError
 from tenure.failpoints import reach
@@ -19,22 +19,28 @@ from tenure.settings import Settings
 
 LOCK_SECONDS = 600
 _LOCK_TIMEOUT = "55P03"
+_APPEND = "adbc.ingest.mode.append"
 
 
 class Loader:
     """A session as the loader role. Statements take `$1`, `$2`... parameters; outside `transaction` each commits."""
 
     def __init__(self, settings: Settings) -> None:
+        # Not through the driver's DB-API module: it loads pandas, which costs every command a quarter of a second.
+        self._handles = ExitStack()
         try:
-            # The driver's own transaction handling cannot return to a savepoint, so begin and commit are ours.
-            self._connection = dbapi.connect(settings.url("loader"), autocommit=True)
-        except adbc_driver_manager.Error as error:
+            database = self._handles.enter_context(adbc_driver_postgresql.connect(settings.url("loader")))
+            # It commits each statement: the driver's own transactions cannot return to a savepoint, so begin and commit
+            # are ours.
+            self._connection = self._handles.enter_context(adbc.AdbcConnection(database))
+            self._statement = self._handles.enter_context(adbc.AdbcStatement(self._connection))
+        except adbc.Error as error:
+            self._handles.close()
             reason = str(error).strip().splitlines()[0]
             raise TenureError(
                 f"cannot connect to the warehouse as loader: {reason}",
                 hint="start it with `tenure db start`, or check TENURE_DATABASE_URL",
             ) from None
-        self._cursor = self._connection.cursor()
         self._fences: dict[str, int] = {}
 
     def __enter__(self) -> Loader:
@@ -43,41 +49,48 @@ class Loader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._cursor.close()
-        self._connection.close()
+        self._handles.close()
 
     def execute(self, statement: str, *parameters: Any) -> None:
         """Run a statement without a result. Raises TenureError without any value of the data."""
-        try:
-            self._cursor.execute(statement, parameters or None)
-        except adbc_driver_manager.Error as error:
-            raise _failure(error) from None
+        for _batch in self.batches(statement, *parameters):
+            pass
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """All rows of a query."""
-        self.execute(query, *parameters)
-        return list(self._cursor.fetchall())
+        return [
+            row
+            for batch in self.batches(query, *parameters)
+            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        ]
 
     def batches(self, query: str, *parameters: Any) -> Iterator[pa.RecordBatch]:
         """The rows of a query, some at a time; it must be read to its end before the next statement."""
-        self.execute(query, *parameters)
         try:
-            yield from self._cursor.fetch_record_batch()
-        except adbc_driver_manager.Error as error:
+            self._statement.set_sql_query(query)
+            if parameters:
+                # Not by Arrow's own constructors, which load pandas.
+                row = pl.DataFrame({str(place): [value] for place, value in enumerate(parameters)})
+                self._statement.bind_stream(row.to_arrow(compat_level=pl.CompatLevel.oldest()))
+            stream, _count = self._statement.execute_query()
+            yield from pa.RecordBatchReader._import_from_c(stream.address)
+        except adbc.Error as error:
             raise _failure(error) from None
 
     def copy(self, schema: str | None, table: str, frame: pl.DataFrame) -> None:
         """Append a frame to a table (of no schema: a temporary one) by binary COPY, columns matched by name."""
-        self.copy_table(schema, table, arrow_table(frame))
-
-    def copy_table(self, schema: str | None, table: str, rows: pa.Table) -> None:
-        """The same for an Arrow table."""
+        option = adbc.StatementOptions
+        target = {option.INGEST_TEMPORARY: "true"} if schema is None else {option.INGEST_TARGET_DB_SCHEMA: schema}
         try:
-            if schema is None:
-                self._cursor.adbc_ingest(table, rows, mode="append", temporary=True)
-            else:
-                self._cursor.adbc_ingest(table, rows, mode="append", db_schema_name=schema)
-        except adbc_driver_manager.Error as error:
+            # A statement remembers the options of the last time, so each table has one of its own.
+            with adbc.AdbcStatement(self._connection) as statement:
+                statement.set_options(
+                    **{option.INGEST_TARGET_TABLE.value: table, option.INGEST_MODE.value: _APPEND},
+                    **{name.value: value for name, value in target.items()},
+                )
+                statement.bind_stream(arrow_table(frame))
+                statement.execute_update()
+        except adbc.Error as error:
             raise _failure(error) from None
 
     @contextmanager
@@ -93,8 +106,8 @@ class Loader:
 
     def _roll_back(self) -> None:
         try:
-            self._cursor.execute("rollback")
-        except adbc_driver_manager.Error:
+            self.execute("rollback")
+        except TenureError:
             # The session is gone, and its transaction with it; the first error says why.
             return
 
@@ -116,12 +129,9 @@ class Loader:
             yield
         finally:
             self._fences.pop(name, None)
-            try:
-                self._cursor.execute("select pg_advisory_unlock(hashtextextended($1::text, 0))", (lock,))
-                self._cursor.fetchall()
-            except adbc_driver_manager.Error:
-                # A lost session has let go of its locks already.
-                pass
+            # A lost session has let go of its locks already.
+            with suppress(TenureError):
+                self.execute("select pg_advisory_unlock(hashtextextended($1::text, 0))", lock)
 
     def check_fence(self, name: str) -> None:
         """Inside a transaction: nobody has taken the entity over since `entity_lock`, nor will before the commit.
@@ -149,7 +159,7 @@ def arrow_table(frame: pl.DataFrame) -> pa.Table:
     return table.cast(pa.schema(fields))
 
 
-def _failure(error: adbc_driver_manager.Error) -> TenureError:
+def _failure(error: adbc.Error) -> TenureError:
     # The server's text may quote a row: only its code and the first words before any value are shown.
     text = str(error)
     start = text.find("ERROR:")

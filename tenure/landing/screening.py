@@ -23,6 +23,7 @@ from tenure.landing.checks import (
     FIRST_DATE,
     FIRST_INSTANT,
     LAST_INSTANT,
+    REJECT_SCHEMA,
     ROW,
     Checked,
     Window,
@@ -64,10 +65,12 @@ class Screen:
             values, doubts = self._screened(column, rows, is_odd_known=odd_lines is not None)
             typed.append(values.alias(column.name))
             for doubt in doubts:
-                doubtful |= doubt.fill_null(False).to_numpy()
+                # Most say nothing of any row, and then they cost no more than a look.
+                if doubt.any():
+                    doubtful |= doubt.fill_null(False).to_numpy()
         frame = pl.DataFrame(typed)
         if not doubtful.any():
-            return Checked(frame, check(self.contract, rows.head(0), self.known).rejects)
+            return Checked(frame, pl.DataFrame(schema=REJECT_SCHEMA))
         mask = pl.Series(doubtful)
         checked = check(self.contract, rows.filter(mask), self.known)
         return Checked(pl.concat([frame.filter(~mask), checked.good.select(frame.columns)]), checked.rejects)
