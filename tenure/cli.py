@@ -365,6 +365,8 @@ def main() -> None:
     # Memory that columns no longer need goes back at once; read when the libraries are loaded, which is later.
     os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:1000,muzzy_decay_ms:0,narenas:2")
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    # Commands that land or report do no linear algebra, and idle threads of it spin.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         # Outside standalone mode `typer.Exit(1)` comes back as the returned value.
         code = app(standalone_mode=False)

@@ -14,7 +14,7 @@ import pyarrow.csv as pc
 from polars.exceptions import PolarsError
 
 from tenure.landing.batches import LINE, Batch, Malformed, Rows, exact_sum
-from tenure.landing.decoding import MAX_LINE_BYTES, Block
+from tenure.landing.decoding import MAX_LINE_BYTES, Block, byte_count
 from tenure.landing.results import FileRefused
 
 MAX_COLUMNS = 2000
@@ -140,7 +140,7 @@ def _regular_rows(
     text = block.text
     delimiters = physical * (len(columns) - 1)
     is_quoted = dialect.quote is not None and dialect.quote.encode() in text
-    if is_quoted or len(columns) < 2 or text.count(dialect.delimiter.encode()) != delimiters:
+    if is_quoted or len(columns) < 2 or byte_count(text, dialect.delimiter.encode()) != delimiters:
         return None
     if b"\r" in text:
         text = text.replace(b"\r\n", b"\n")
