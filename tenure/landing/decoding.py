@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -41,11 +40,11 @@ _MAGIC = {
     b"\xfd7zXZ": "xz data",
 }
 _ORDINARY = bytes(byte for byte in range(256) if (byte >= 0x20 and byte != 0x7F) or byte in (0x0A, 0x0D))
-_ODD = re.compile(
-    rb"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]"
-    # In UTF-8: U+0080 to U+009F, U+200B, U+202A to U+202E, U+2060, U+2066 to U+2069, U+FEFF and U+FFFD.
-    rb"|\xc2[\x80-\x9f]|\xe2\x80[\x8b\xaa-\xae]|\xe2\x81[\xa0\xa6-\xa9]|\xef\xbb\xbf|\xef\xbf\xbd"
-)
+_IS_CONTROL = np.ones(256, dtype=bool)
+_IS_CONTROL[list(_ORDINARY)] = False
+# First bytes of the odd characters of UTF-8 that are no single bytes, and of many others.
+_IS_LEAD = np.zeros(256, dtype=bool)
+_IS_LEAD[[0xC2, 0xE2, 0xEF]] = True
 
 # In all of these a byte 0x0A is always a line end, so blocks can be cut before they are decoded.
 _ENCODINGS = {"utf-8": "utf-8", "utf8": "utf-8", "gb18030": "gb18030", "gbk": "gb18030", "gb2312": "gb18030"}
@@ -66,11 +65,27 @@ class Block:
     def odd_lines(self, delimiter: str = ",") -> npt.NDArray[np.int64]:
         """Numbers of the lines that hold a character which no text may hold (`checks.CONTROL_PATTERN`)."""
         text = self.text if delimiter >= " " else self.text.replace(delimiter.encode(), b",")
-        if not text.translate(None, _ORDINARY) and (text.isascii() or not _ODD.search(text)):
-            return np.empty(0, dtype=np.int64)
-        found = [match.start() for match in _ODD.finditer(text)]
-        ends = np.flatnonzero(np.frombuffer(self.text, dtype=np.uint8) == 0x0A)
-        return self.first_line + np.unique(np.searchsorted(ends, np.array(found, dtype=np.int64)))
+        data = np.frombuffer(text, dtype=np.uint8)
+        found = np.flatnonzero(_IS_CONTROL[data]) if text.translate(None, _ORDINARY) else np.empty(0, dtype=np.int64)
+        if not text.isascii():
+            found = np.concatenate([found, _odd_characters(data)])
+        if not found.size:
+            return found
+        return self.first_line + np.unique(np.searchsorted(np.flatnonzero(data == ord("\n")), found))
+
+
+def _odd_characters(data: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """Places of U+0080 to U+009F, U+200B, U+202A to U+202E, U+2060, U+2066 to U+2069, U+FEFF and U+FFFD in UTF-8."""
+    leads = np.flatnonzero(_IS_LEAD[data])
+    first = data[leads]
+    # A block ends with a line end, so two bytes follow all but the last ones, which are then no such character.
+    second, third = (data[np.minimum(leads + step, len(data) - 1)] for step in (1, 2))
+    is_control = (first == 0xC2) & (second >= 0x80) & (second <= 0x9F)
+    is_direction = (first == 0xE2) & (second == 0x80) & ((third == 0x8B) | ((third >= 0xAA) & (third <= 0xAE)))
+    is_isolate = (first == 0xE2) & (second == 0x81) & ((third == 0xA0) | ((third >= 0xA6) & (third <= 0xA9)))
+    is_mark = (first == 0xEF) & (second == 0xBB) & (third == 0xBF)
+    is_replacement = (first == 0xEF) & (second == 0xBF) & (third == 0xBD)
+    return leads[is_control | is_direction | is_isolate | is_mark | is_replacement]
 
 
 def byte_count(text: bytes, byte: bytes) -> int:

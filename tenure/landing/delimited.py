@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pc
@@ -88,11 +90,72 @@ def _batches(
 
 
 def _batch(block: Block, columns: list[str], dialect: Dialect, kept: list[str], sums: Sequence[str]) -> Batch:
-    physical = block.line_count
-    regular = _regular_rows(block, columns, dialect, kept, physical)
+    regular = _regular_rows(block.text, block.line_count, columns, dialect, kept)
+    odd_lines = block.odd_lines(dialect.delimiter)
     if regular is not None:
-        lines = pl.int_range(block.first_line, block.first_line + physical, dtype=pl.Int64, eager=True)
-        return Batch(regular.with_columns(lines.alias(LINE)), physical, odd_lines=block.odd_lines(dialect.delimiter))
+        lines = pl.int_range(block.first_line, block.first_line + regular.height, dtype=pl.Int64, eager=True)
+        return Batch(regular.with_columns(lines.alias(LINE)), regular.height, odd_lines=odd_lines)
+    apart = _regular_apart(block, columns, dialect, kept, sums)
+    rows, malformed, totals = apart or _irregular_rows(block, columns, dialect, kept, sums)
+    return Batch(rows, block.line_count, malformed, totals, odd_lines)
+
+
+def _regular_apart(
+    block: Block, columns: list[str], dialect: Dialect, kept: list[str], sums: Sequence[str]
+) -> tuple[pl.DataFrame, list[Malformed], dict[str, Decimal]] | None:
+    """Rows, malformed lines and totals of a block of which only some lines need the slow parser.
+
+    None where the lines do not stand for themselves: a quoted field that runs over a line end is for the whole block
+    to find.
+    """
+    is_regular = _regular_lines(block, len(columns), dialect)
+    count = int(is_regular.sum())
+    if not count:
+        return None
+    regular = _regular_rows(_lines_where(block, is_regular), count, columns, dialect, kept)
+    if regular is None:
+        return None
+    # A line of empty fields at their end shows that the quotes of the last of them are closed: else it would be lost.
+    end = dialect.delimiter.encode() * (len(columns) - 1) + b"\n"
+    try:
+        rows, malformed, totals = _irregular_rows(
+            Block(_lines_where(block, ~is_regular) + end, 1), columns, dialect, kept, sums
+        )
+    except FileRefused:
+        return None
+    numbers = block.first_line + np.arange(block.line_count)
+    odd_numbers = numbers[~is_regular]
+    rows = rows.head(-1)
+    rows = rows.with_columns(pl.Series(LINE, odd_numbers[rows[LINE].to_numpy() - 1]))
+    malformed = [replace(item, line=int(odd_numbers[item.line - 1])) for item in malformed]
+    regular = regular.with_columns(pl.Series(LINE, numbers[is_regular]))
+    totals = {name: total + exact_sum(regular[name]) for name, total in totals.items()}
+    return pl.concat([regular, rows.select(regular.columns)]), malformed, totals
+
+
+def _regular_lines(block: Block, column_count: int, dialect: Dialect) -> npt.NDArray[np.bool_]:
+    """Which lines of a block have no quote and as many delimiters as there should be."""
+    data = np.frombuffer(block.text, dtype=np.uint8)
+    ends = np.flatnonzero(data == ord("\n"))
+    before = np.searchsorted(np.flatnonzero(data == ord(dialect.delimiter)), ends)
+    is_regular = np.diff(before, prepend=0) == column_count - 1
+    if dialect.quote is not None:
+        is_regular[np.searchsorted(ends, np.flatnonzero(data == ord(dialect.quote)))] = False
+    return is_regular
+
+
+def _lines_where(block: Block, chosen: npt.NDArray[np.bool_]) -> bytes:
+    ends = np.flatnonzero(np.frombuffer(block.text, dtype=np.uint8) == ord("\n")) + 1
+    edges = np.flatnonzero(np.diff(chosen, prepend=False, append=False)).reshape(-1, 2)
+    offsets = np.concatenate([[0], ends])[edges]
+    return b"".join(block.text[start:end] for start, end in offsets.tolist())
+
+
+def _irregular_rows(
+    block: Block, columns: list[str], dialect: Dialect, kept: list[str], sums: Sequence[str]
+) -> tuple[pl.DataFrame, list[Malformed], dict[str, Decimal]]:
+    """The rows of any block, by a parser that knows quotes; its malformed lines; and totals by another parser."""
+    physical = block.line_count
     invalid: list[pc.InvalidRow] = []
     table = _parse(block.text, columns, dialect, kept, invalid, threads=True)
     if any(row.number is None for row in invalid):
@@ -125,29 +188,29 @@ def _batch(block: Block, columns: list[str], dialect: Dialect, kept: list[str], 
         malformed += [Malformed(line, "blank_line", "the line is blank: leave it out", "") for line in blank]
         broken |= set(blank)
         frame = frame.filter(~pl.col(LINE).is_in(blank))
-    totals = _independent_totals(block, columns, dialect, sums, broken)
-    return Batch(frame, physical, malformed, totals, block.odd_lines(dialect.delimiter))
+    return frame, malformed, _independent_totals(block, columns, dialect, sums, broken)
 
 
 def _regular_rows(
-    block: Block, columns: list[str], dialect: Dialect, kept: list[str], physical: int
+    text: bytes, physical: int, columns: list[str], dialect: Dialect, kept: list[str]
 ) -> pl.DataFrame | None:
-    """The rows of a block without quotes in which every line has its delimiters, else none.
+    """The rows of some lines without quotes in which every line has its delimiters, else none.
 
     Nothing is to be interpreted there: that no line has too many delimiters (the parser refuses that) and that they
     are as many in all as there should be proves that each line was split right, so no second parser is asked.
     """
-    text = block.text
     delimiters = physical * (len(columns) - 1)
     is_quoted = dialect.quote is not None and dialect.quote.encode() in text
     if is_quoted or len(columns) < 2 or byte_count(text, dialect.delimiter.encode()) != delimiters:
         return None
     if b"\r" in text:
         text = text.replace(b"\r\n", b"\n")
+    # With the columns named, a first line with too many delimiters is refused like any other.
+    names = {f"c{position}": pl.String() for position in range(len(columns))}
     places = [position for position, name in enumerate(columns) if name in kept]
     try:
         frame = pl.read_csv(
-            text, has_header=False, separator=dialect.delimiter, quote_char=None, infer_schema=False, columns=places,
+            text, has_header=False, separator=dialect.delimiter, quote_char=None, schema=names, columns=places,
             null_values=list(dialect.null_values) or None,
         )  # fmt: skip
     except PolarsError:
