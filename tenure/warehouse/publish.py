@@ -123,6 +123,7 @@ def _publish_mart(connection: Connection, mart: Mart) -> int | None:
         written: int | None = _insert(connection, names, sql.SQL("true"))
     else:
         written = _replace(connection, mart, names, parts)
+    _index_partitions(connection, mart)
     _accept(connection, mart.name, parts)
     return written
 
@@ -206,6 +207,18 @@ def _accept_unpublished(connection: Connection, marts_of_readers: set[str]) -> N
         """,
         {"marts": sorted(marts_of_readers)},
     )
+
+
+def _index_partitions(connection: Connection, mart: Mart) -> None:
+    """A month or day of a mart is found without reading its whole history: by readers, and by the next publication."""
+    if mart.partition_column:
+        # The name that an index made with the table has, so that there are never two.
+        statement = sql.SQL("create index if not exists {} on marts.{} ({})").format(
+            sql.Identifier(f"{mart.name}_{mart.partition_column}_idx"),
+            sql.Identifier(mart.name),
+            sql.Identifier(mart.partition_column),
+        )
+        connection.execute(statement)
 
 
 def _copy_comments(connection: Connection, name: str) -> None:

@@ -186,7 +186,7 @@ def acquisition(opinion: Opinion, profit: Profit) -> dict[tuple[date, Slice], tu
     found: dict[tuple[date, Slice], list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
     for (month, line_id, region), of in profit.amounts.items():
         cost = of["commission"] + of["subsidy"] + of["campaign"] - of["retention"]
-        found[month, _slice(opinion, month, line_id, region)][0] += cost
+        found[month, slice_of_place(opinion, month, line_id, region)][0] += cost
     for (month, place), counts in base_movement(opinion).items():
         found[month, place][1] += counts["activation_count"] + counts["win_back_count"]
     return {
@@ -196,7 +196,8 @@ def acquisition(opinion: Opinion, profit: Profit) -> dict[tuple[date, Slice], tu
     }
 
 
-def _slice(opinion: Opinion, month: date, line_id: str, region: str) -> Slice:
+def slice_of_place(opinion: Opinion, month: date, line_id: str, region: str) -> Slice:
+    """Slice of a line as the month ends or it leaves, its tier that of the month; the region of what no line bears."""
     line = opinion.operator.lines.get(line_id)
     place: Slice = (region or UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
     if line:
