@@ -105,7 +105,7 @@ def build(
 @app.command()
 def docs() -> None:
     """Write the documentation of all tables as one page to open in a browser."""
-    from tenure.transform import write_documentation
+    from tenure.documentation import write_documentation
 
     say(f"open {write_documentation(get_settings())}")
 

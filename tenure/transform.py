@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -151,18 +150,6 @@ def read_manifest(settings: Settings) -> dict[str, Any]:
     except FileNotFoundError:
         raise TenureError("the marts were never built here", hint="run `tenure build` first") from None
     return loaded
-
-
-def write_documentation(settings: Settings) -> Path:
-    """Write one page, to be opened as a file, with every table, column, test and lineage. Returns its path.
-
-    Raises TenureError when dbt cannot read the project or the warehouse.
-    """
-    run_dbt(settings, ["docs", "generate", "--static"])
-    page = settings.home / "docs" / "index.html"
-    page.parent.mkdir(exist_ok=True)
-    shutil.copyfile(settings.home / "dbt" / "target" / "static_index.html", page)
-    return page
 
 
 def marts(settings: Settings) -> list[Mart]:

@@ -13,7 +13,7 @@ from tests.oracle.adoption import adopters
 from tests.oracle.agreement import SEEDS
 from tests.oracle.campaign_value import campaign_values
 from tests.oracle.campaigns import campaign_arms
-from tests.oracle.competition import rivals
+from tests.oracle.competition import Rival, rivals
 from tests.oracle.conftest import Books
 from tests.oracle.cookbook import QUESTIONS, assert_answer, full_months, last_full, share
 from tests.oracle.deliveries import all_rows
@@ -102,7 +102,8 @@ def test_14_how_much_roaming_there_is(opinion: Opinion, marts: Marts) -> None:
 
 
 def test_15_whether_the_contact_centre_keeps_its_promises(service: Service, marts: Marts) -> None:
-    last, queues = last_full(service.operator), defaultdict(lambda: [0] * 7)
+    last = last_full(service.operator)
+    queues: dict[str, list[int]] = defaultdict(lambda: [0] * 7)
     for (month, _, _, direction, queue, _), counts in quality_by_channel(service).items():
         if month == last and direction == "inbound":
             queues[queue] = [before + count for before, count in zip(queues[queue], counts[:7], strict=True)]
@@ -158,7 +159,8 @@ def test_18_what_is_owed_in_points(opinion: Opinion, marts: Marts) -> None:
 
 
 def test_19_which_leads_convert(opinion: Opinion, marts: Marts) -> None:
-    months, sources = full_months(opinion.operator, 3), defaultdict(Counter[str])
+    months = full_months(opinion.operator, 3)
+    sources: dict[str, Counter[str]] = defaultdict(Counter)
     for (month, _, _, source, _, status), row in funnel(opinion.operator).items():
         if month in months:
             sources[source][status] += row["entered_count"]
@@ -189,7 +191,8 @@ def test_20_what_is_in_the_pipeline(opinion: Opinion, marts: Marts) -> None:
 
 def test_21_which_lines_with_rivals_run_out(opinion: Opinion, marts: Marts) -> None:
     operator = opinion.operator
-    until, lines = months_later(operator.as_of, 6), defaultdict(lambda: [0, 0, 0])
+    until = months_later(operator.as_of, 6)
+    lines: dict[tuple[date, str], list[int]] = defaultdict(lambda: [0, 0, 0])
 
     def add(ends: Any, rival: str, count: int, is_pursued: bool) -> None:
         day = date.fromisoformat(str(ends)) if ends else None
@@ -213,7 +216,8 @@ def test_21_which_lines_with_rivals_run_out(opinion: Opinion, marts: Marts) -> N
 
 
 def test_22_how_we_stand_against_rivals(opinion: Opinion, marts: Marts) -> None:
-    last, found = last_full(opinion.operator), defaultdict(list)
+    last = last_full(opinion.operator)
+    found: dict[str, list[Rival]] = defaultdict(list)
     for (month, _, service, name), rival in rivals(opinion.operator).items():
         if month == last and service == "mobile":
             found[name].append(rival)
