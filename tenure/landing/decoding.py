@@ -18,7 +18,7 @@ import pyarrow as pa
 from tenure.landing.masking import safe_name
 from tenure.landing.results import FileRefused
 
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 3 << 20
 MAX_LINE_BYTES = 1 << 20
 Compression = Literal["", "gz", "zst"]
 # A compressed file may inflate this much and no more: ratio beyond the first 64 MiB, and in total.
@@ -114,7 +114,7 @@ def text_blocks(
     is_last_line_end_needed: bool = True,
     delimiter: str = ",",
 ) -> Iterator[Block]:
-    """Blocks of the file (of `content`, when it was read already), about 8 MiB each.
+    """Blocks of the file (of `content`, when it was read already), about 3 MiB each.
 
     Raises FileRefused for an empty, binary, truncated or wrongly encoded file, for a line over 1 MiB, and for a last
     line without its end (it may be cut inside a number).
