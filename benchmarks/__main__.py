@@ -19,6 +19,9 @@ BENCHMARKS = {
     "landing_dirty": ("landing", "landing_dirty"),
     "landing_peer": ("landing_peer", "landing_peer"),
     "landing_memory": ("landing_memory", "landing_memory"),
+    "refresh_flat": ("refresh", "refresh_flat"),
+    "refresh_full": ("refresh", "refresh_full"),
+    "trust": ("refresh", "trust"),
 }
 SMALLER = {"TENURE_BENCH_ROWS", "TENURE_BENCH_RUNS"}
 RESULTS = Path(__file__).resolve().parent / "results"
