@@ -244,6 +244,8 @@ def test_landing__killed_anywhere_agrees_and_ends_complete(world: World, name: s
     print(f"{name}: killed {len(places)} times, {reader[0]} looks meanwhile")
 
 
+# All pairs of points take far longer than a test may otherwise.
+@pytest.mark.timeout(0)
 @pytest.mark.parametrize("name", ["folder", "mapped"])
 def test_landing__killed_twice_agrees_and_ends_complete(world: World, name: str) -> None:
     places = _places(world, name)
