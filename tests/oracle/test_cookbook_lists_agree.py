@@ -126,7 +126,10 @@ def test_16_whom_vip_care_looks_after(opinion: Opinion, books: Books, marts: Mar
 def _is_in_arrears(accounts: list[Account]) -> bool:
     """Whether a bill was dunned, the last that was heard of it is no end, and something is open on it."""
     for account in accounts:
-        last = {event.row["invoice_id"]: event.row["event_type"] for event in sorted(account.dunning, key=lambda event: event.at)}
+        last = {
+            event.row["invoice_id"]: event.row["event_type"]
+            for event in sorted(account.dunning, key=lambda event: event.at)
+        }
         for invoice, kind in last.items():
             if kind in ("reminder", "call", "promise", "suspension") and account.documents[invoice].open > 0:
                 return True
