@@ -8,24 +8,25 @@ description; `{definitions}` in a dashboard's text stands for those of all its c
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import yaml
 
+from tenure.dashboards.charts import definitions_of
+
 KINDS = ("databases", "datasets", "charts", "dashboards")
 METADATA = "version: 1.0.0\ntype: assets\ntimestamp: '2026-01-01T00:00:00+00:00'\n"
 
 
 def read_assets(root: Path) -> dict[str, dict[str, Any]]:
-    """Every asset of the checkout: `charts/closing_base.yaml` to its document, as it stands in the file."""
+    """Every asset of the checkout: `datasets/kpi_trend.yaml` to its document, as it stands in the file."""
     folder = root / "superset" / "assets"
     return {
-        f"{kind}/{path.name}": yaml.safe_load(path.read_text(encoding="utf-8"))
+        path.relative_to(folder).as_posix(): yaml.safe_load(path.read_text(encoding="utf-8"))
         for kind in KINDS
-        for path in sorted((folder / kind).glob("*.yaml"))
+        for path in sorted((folder / kind).rglob("*.yaml"))
     }
 
 
@@ -47,7 +48,7 @@ def compile_bundle(root: Path, warehouse_url: str) -> tuple[dict[str, str], dict
         if path.startswith("databases/"):
             document["sqlalchemy_uri"], passwords[path] = _connection(warehouse_url)
         elif path.startswith("charts/"):
-            document = _chart(document, datasets[document["dataset_uuid"]])
+            document = _chart(document, datasets)
         elif path.startswith("dashboards/"):
             document = _dashboard(document, charts, datasets)
         bundle[path] = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
@@ -63,22 +64,8 @@ def _connection(url: str) -> tuple[str, str]:
     return masked, unquote(parts.password or "")
 
 
-def metrics_of(chart: dict[str, Any]) -> list[str]:
-    """Names of the dataset's metrics that a chart shows, in its order."""
-    names: list[str] = []
-    for query in chart["query_context"]["queries"]:
-        names += [name for name in query.get("metrics", []) if isinstance(name, str) and name not in names]
-    return names
-
-
-def _definitions(chart: dict[str, Any], dataset: dict[str, Any]) -> Iterable[tuple[str, str]]:
-    metrics = {metric["metric_name"]: metric for metric in dataset["metrics"]}
-    for name in metrics_of(chart):
-        yield metrics[name]["verbose_name"], metrics[name]["description"]
-
-
-def _chart(chart: dict[str, Any], dataset: dict[str, Any]) -> dict[str, Any]:
-    sentences = [chart.get("description", ""), *(f"{label}: {text}" for label, text in _definitions(chart, dataset))]
+def _chart(chart: dict[str, Any], datasets: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    sentences = [chart.get("description", ""), *(f"{label}: {text}" for label, text in definitions_of(chart, datasets))]
     params = {"viz_type": chart["viz_type"], **chart["params"]}
     context = {
         "datasource": {"id": 0, "type": "table"},  # the number is given by Superset at import
@@ -103,7 +90,7 @@ def _dashboard(
     shown = [node["meta"]["uuid"] for node in dashboard["position"].values() if _is_chart(node)]
     lines: dict[str, str] = {}
     for uuid in shown:
-        lines.update(_definitions(charts[uuid], datasets[charts[uuid]["dataset_uuid"]]))
+        lines = dict(definitions_of(charts[uuid], datasets)) | lines
     text = "\n".join(f"- **{label}** — {definition}" for label, definition in lines.items())
     for node in dashboard["position"].values():
         if isinstance(node, dict) and node.get("type") == "MARKDOWN":

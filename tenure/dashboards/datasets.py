@@ -1,4 +1,4 @@
-"""Superset's datasets, written from superset/datasets.yaml and the definitions in dbt."""
+"""Everything generated below superset/assets: datasets from superset/datasets and dbt, pages from superset/pages."""
 
 from __future__ import annotations
 
@@ -9,61 +9,85 @@ from typing import Any
 import yaml
 
 from tenure.dashboards.definitions import Mart, Metric, read_marts, read_metrics
+from tenure.dashboards.pages import page_files
+from tenure.dashboards.scorecard import kpi_values, scorecard_metrics
+from tenure.dashboards.shapes import ONCE, ONE_MONTH, SINGLE_CURRENCY, expression_of, with_shape
 from tenure.errors import TenureError
 from tenure.settings import Settings
 
 DATABASE_UUID = "5d7a9a0e-6f0c-5c1e-9a55-0f7a3b1c2d01"
-HEADER = "# Written by `tenure dashboards --generate` from superset/datasets.yaml and the dbt metrics. Do not edit.\n"
-
-# A row of a trend dataset is repeated for every reporting month it is shown under. This is how often, and NULL where
-# several reporting months and several months are mixed, for then no divisor is right: better nothing than wrong.
-ONCE = (
-    "case when count(distinct month) = 1 or count(distinct reporting_month) = 1 "
-    "then count(distinct reporting_month) end"
-)
-# Amounts of different currencies are never added: without a single currency there is no value.
-SINGLE_CURRENCY = "case when count(distinct currency_code) = 1"
+# Written by the publication step, not by dbt: see tenure/warehouse/publish.py.
+PUBLICATION = {
+    "mart_status": Mart(
+        "mart_status",
+        "To which business date each published mart is complete.",
+        {
+            "mart_name": ("text", "Name of the published mart."),
+            "grain": ("text", "What one row of the mart is, in words."),
+            "complete_to_date": ("date", "The business date that the mart is complete to."),
+            "row_count": ("bigint", "Rows of the mart in the published version."),
+        },
+    ),
+}
+GENERATED = ("datasets", "charts", "dashboards")
+HEADER = "# Written by `tenure dashboards --generate` from superset/datasets, superset/pages and dbt. Do not edit.\n"
 
 
 def generate(settings: Settings) -> list[Path]:
-    """Write assets/datasets/*.yaml anew and remove those no longer described. Returns the files that changed."""
-    folder = settings.root / "superset" / "assets" / "datasets"
-    wanted = rendered(settings.root)
-    changed = []
-    for path in folder.glob("*.yaml"):
-        if path.name not in wanted:
-            path.unlink()
-            changed.append(path)
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the generated assets anew and remove those no longer described. Returns the files that changed."""
+    wanted, present = rendered(settings.root), _present(settings.root)
+    assets = settings.root / "superset" / "assets"
+    for name in present.keys() - wanted.keys():
+        (assets / name).unlink()
     for name, text in wanted.items():
-        path = folder / name
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
-            changed.append(path)
-    return sorted(changed)
+        if present.get(name) != text:
+            (assets / name).parent.mkdir(parents=True, exist_ok=True)
+            (assets / name).write_text(text, encoding="utf-8")
+    return sorted(assets / name for name in _different(wanted, present))
 
 
 def stale_files(root: Path) -> list[str]:
-    """Names of dataset files in this checkout that differ from what the definitions say now."""
-    folder = root / "superset" / "assets" / "datasets"
-    wanted = rendered(root)
-    present = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.yaml")}
+    """Paths below superset/assets in this checkout that differ from what the definitions say now."""
+    return _different(rendered(root), _present(root))
+
+
+def _present(root: Path) -> dict[str, str]:
+    assets = root / "superset" / "assets"
+    paths = [path for kind in GENERATED for path in sorted((assets / kind).rglob("*.yaml"))]
+    return {path.relative_to(assets).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+
+
+def _different(wanted: dict[str, str], present: dict[str, str]) -> list[str]:
     return sorted(name for name in wanted.keys() | present.keys() if wanted.get(name) != present.get(name))
 
 
 def rendered(root: Path) -> dict[str, str]:
-    """File name to text of every dataset file, as the definitions in this checkout say."""
-    dbt_dir = root / "dbt_project"
-    metrics, marts = read_metrics(dbt_dir), read_marts(dbt_dir)
-    specifications = yaml.safe_load((root / "superset" / "datasets.yaml").read_text(encoding="utf-8"))
-    return {f"{entry['name']}.yaml": HEADER + _dump(_dataset(entry, metrics, marts)) for entry in specifications}
+    """Path below superset/assets to text of every generated file, as the definitions in this checkout say."""
+    datasets = dataset_documents(root)
+    files = {f"datasets/{document['table_name']}.yaml": document for document in datasets}
+    files |= page_files(root, datasets)
+    return {name: HEADER + _dump(document) for name, document in files.items()}
+
+
+def read_entries(root: Path) -> list[dict[str, Any]]:
+    """The datasets as superset/datasets/*.yaml describe them, short forms written out."""
+    paths = sorted((root / "superset" / "datasets").glob("*.yaml"))
+    return [with_shape(entry) for path in paths for entry in yaml.safe_load(path.read_text(encoding="utf-8"))]
+
+
+def dataset_documents(root: Path) -> list[dict[str, Any]]:
+    """The datasets as Superset keeps them. Raises TenureError on a column that no mart has."""
+    metrics, marts = read_metrics(root / "dbt_project"), read_marts(root / "dbt_project") | PUBLICATION
+    return [_dataset(entry, metrics, marts) for entry in read_entries(root)]
 
 
 def _dataset(entry: dict[str, Any], metrics: dict[str, Metric], marts: dict[str, Mart]) -> dict[str, Any]:
     columns = [_column(entry, name, source, marts) for name, source in entry["columns"].items()]
     descriptions = {column["column_name"]: column["description"] for column in columns}
     shown = [_kpi_metric(metric) for metric in metrics.values() if _is_wanted(entry, metric)]
-    shown += [_metric(entry, name, settings, descriptions) for name, settings in entry.get("metrics", {}).items()]
+    own = scorecard_metrics() if entry.get("kpi_metrics") == "scorecard" else entry.get("metrics", {})
+    shown += [_metric(entry, name, settings, descriptions) for name, settings in own.items()]
+    sql = entry.get("sql")
     dataset: dict[str, Any] = {
         "uuid": entry["uuid"],
         "version": "1.0.0",
@@ -71,7 +95,7 @@ def _dataset(entry: dict[str, Any], metrics: dict[str, Metric], marts: dict[str,
         "schema": "marts",
         "table_name": entry["name"],
         "description": entry["description"],
-        "sql": entry.get("sql"),
+        "sql": sql.replace("{kpi_values}", kpi_values(metrics)) if sql else None,
         "main_dttm_col": entry.get("time_column"),
         "currency_code_column": entry.get("currency_column"),
         "filter_select_enabled": True,
@@ -83,19 +107,21 @@ def _dataset(entry: dict[str, Any], metrics: dict[str, Metric], marts: dict[str,
 
 
 def _column(entry: dict[str, Any], name: str, source: Any, marts: dict[str, Mart]) -> dict[str, Any]:
+    label = ""
     if isinstance(source, dict):
+        label = source.get("label", "")
         data_type, description = source["type"], source["description"]
     else:
         mart = marts.get(source)
         if mart is None or name not in mart.columns:
             raise TenureError(
                 f"dataset {entry['name']} shows {source}.{name}, which no mart has",
-                hint="correct superset/datasets.yaml",
+                hint="correct superset/datasets",
             )
         data_type, description = mart.columns[name]
     return {
         "column_name": name,
-        "verbose_name": _words(name),
+        "verbose_name": label or _words(name),
         "description": description,
         "type": data_type.upper(),
         "is_dttm": data_type.lower() == "date" or data_type.lower().startswith("timestamp"),
@@ -114,8 +140,7 @@ def _kpi_metric(metric: Metric) -> dict[str, Any]:
     value = f"sum({of_kpi.format('numerator')})"
     if metric.is_ratio:
         value = f"1.0 * {value} / nullif(sum({of_kpi.format('denominator')}), 0)"
-        guard = "case when count(distinct month) = 1 or count(distinct reporting_month) = 1"
-        expression = f"{guard} then {value} end"
+        expression = f"{ONE_MONTH} then {value} end"
     else:
         expression = f"{value} / {ONCE}"
     if metric.is_money:
@@ -124,11 +149,11 @@ def _kpi_metric(metric: Metric) -> dict[str, Any]:
 
 
 def _metric(entry: dict[str, Any], name: str, settings: dict[str, Any], columns: dict[str, str]) -> dict[str, Any]:
-    expression = settings["expression"].format(once=ONCE, single_currency=SINGLE_CURRENCY)
+    expression = expression_of(entry, name, settings)
     description = settings.get("description")
     if description is None:
-        # The one dbt column inside `sum(...)` says what it counts.
-        named = [column for column in columns if f"({column})" in expression]
+        # The one dbt column that is added up or shown says what it is.
+        named = [column for column in columns if re.search(rf"\b(sum|max)\({column}\)", expression)]
         if len(named) != 1:
             raise TenureError(f"metric {name} of dataset {entry['name']} needs a description")
         description = columns[named[0]]

@@ -40,6 +40,14 @@ class DashboardPage:
         self.page.wait_for_selector(CHART)
         self._show_all()
 
+    def open(self, url: str) -> None:
+        """Go to another page of the session that is logged in, and wait for all its charts."""
+        self.failures.clear()
+        self.page.goto(url)
+        self.page.wait_for_selector(CHART)
+        self._show_all()
+        self.wait_until_drawn()
+
     def _show_all(self) -> None:
         # Superset draws a chart when it comes into view: make the window as tall as the page.
         grid = self.page.locator(".dashboard-grid, [data-test='grid-content']").first

@@ -11,8 +11,12 @@ import pytest
 import yaml
 
 from tenure.dashboards import stale_files
-from tenure.dashboards.bundle import compile_bundle, metrics_of, of_kind, read_assets
+from tenure.dashboards.bundle import compile_bundle, of_kind, read_assets
+from tenure.dashboards.charts import metrics_of
+from tenure.dashboards.datasets import read_entries
 from tenure.dashboards.definitions import read_marts, read_metrics
+from tenure.dashboards.pages import read_pages
+from tenure.dashboards.shapes import MONTH_COLUMNS
 from tenure.settings import ROOT
 
 # Written by the publication step, not by dbt: see tenure/warehouse/publish.py.
@@ -20,7 +24,9 @@ PUBLICATION_TABLES = {
     "publication": {"publication_id", "as_of_date", "published_at", "is_current"},
     "mart_status": {"mart_name", "grain", "complete_to_date", "row_count"},
 }
-FILTER_COLUMNS = {"region_name", "brand_name", "value_tier"}
+# What a chart's parameters name its columns and metrics by; a bubble's axes are metrics.
+COLUMN_KEYS = ("x_axis", "groupby", "groupby_b", "all_columns", "source", "target", "entity", "series")
+METRIC_KEYS = ("metric", "metrics", "metrics_b", "size", "x", "y")
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +60,7 @@ def test_every_kpi_of_dbt_is_a_metric_with_its_definition(assets: dict[str, dict
     described = {
         metric["metric_name"]: metric["description"]
         for dataset in of_kind(assets, "datasets")
-        if dataset["table_name"].startswith("kpi_")
+        if dataset["table_name"] in ("kpi_trend", "kpi_money_trend")
         for metric in dataset["metrics"]
     }
     kpis = read_metrics(ROOT / "dbt_project")
@@ -114,53 +120,101 @@ def test_charts_ask_their_dataset_only_for_what_it_has(assets: dict[str, dict[st
             continue
         dataset = datasets[chart["dataset_uuid"]]
         columns = {column["column_name"] for column in dataset["columns"]}
-        metrics = {metric["metric_name"] for metric in dataset["metrics"]}
-        params = chart["params"]
-        named_metrics = {params[key] for key in ("metric",) if key in params} | strings_in(
-            [params.get(key, []) for key in ("metrics", "metrics_b", "percent_metrics")]
-        )
-        named_columns = strings_in(
-            [params.get(key, []) for key in ("x_axis", "groupby", "groupby_b", "all_columns", "columns")]
-        ) | {item["subject"] for key in ("adhoc_filters", "adhoc_filters_b") for item in params.get(key, [])}
-        assert named_metrics <= metrics, path
-        assert named_columns <= columns, path
-        # The query of the data API, alerts and exports is the one that the page asks.
-        queries = chart["query_context"]["queries"]
+        params, queries = chart["params"], chart["query_context"]["queries"]
+        shown = strings_in([params.get(key, []) for key in METRIC_KEYS])
+        conditions = params["adhoc_filters"]
+        named = strings_in([params.get(key) or [] for key in COLUMN_KEYS]) | {item["subject"] for item in conditions}
+        assert shown <= {metric["metric_name"] for metric in dataset["metrics"]}, path
+        assert named <= columns, path
+        # The query of the data API, alerts and exports is the one that the page asks, for the newest full month.
         asked = {
             column["sqlExpression"] if isinstance(column, dict) else column
             for query in queries
             for column in query["columns"]
         } | {condition["col"] for query in queries for condition in query["filters"]}
-        assert set(metrics_of(chart)) == named_metrics, path
-        assert asked == named_columns, path
+        assert set(metrics_of(chart)) == shown, path
+        assert asked - {"is_newest"} == named, path
+        assert ("is_newest" in asked) == ("is_newest" in columns), path
 
 
-def test_filters_offer_columns_that_exist_and_reach_every_chart_they_should(
+def test_nothing_is_hard_coded_in_a_chart(assets: dict[str, dict[str, Any]]) -> None:
+    kpis = read_metrics(ROOT / "dbt_project").keys()
+    for path, chart in assets.items():
+        if path.startswith("charts/"):
+            assert not strings_in(chart["params"]) & {"SQL", "CUSTOM_SQL"}, path
+            for item in chart["params"]["adhoc_filters"]:
+                if item["operator"] == "IN":
+                    assert item["subject"] == "kpi_code" and set(item["comparator"]) <= kpis, path
+                else:
+                    assert item["operator"] == "IS TRUE", path
+
+
+def test_every_column_and_metric_of_a_dataset_is_used(assets: dict[str, dict[str, Any]]) -> None:
+    """But KPIs: all of them are there for people's own charts."""
+    datasets, kpis = by_uuid(assets, "datasets"), read_metrics(ROOT / "dbt_project").keys()
+    asked: dict[str, set[str]] = {uuid: set() for uuid in datasets}
+    for chart in of_kind(assets, "charts"):
+        asked[chart["dataset_uuid"]] |= strings_in([chart["params"], chart["query_context"]])
+    for dashboard in of_kind(assets, "dashboards"):
+        for item in filters(dashboard):
+            for uuid in asked:
+                asked[uuid].add(item["targets"][0]["column"]["name"])
+    unused = []
+    for uuid, dataset in datasets.items():
+        known = (
+            asked[uuid]
+            | {dataset["main_dttm_col"], dataset["currency_code_column"], "plan_type", *MONTH_COLUMNS}
+            | kpis
+        )
+        made_of = " ".join(metric["expression"] for metric in dataset["metrics"])
+        unused += [
+            f"{dataset['table_name']}.{name}"
+            for name in [column["column_name"] for column in dataset["columns"]]
+            if name not in known and not re.search(rf"\b{name}\b", made_of)
+        ]
+        names = [metric["metric_name"] for metric in dataset["metrics"]]
+        unused += [f"{dataset['table_name']}.{name}" for name in names if name not in known]
+    assert unused == []
+
+
+def test_filters_offer_columns_that_exist_and_reach_exactly_the_charts_that_have_them(
     assets: dict[str, dict[str, Any]],
 ) -> None:
     datasets, charts = by_uuid(assets, "datasets"), by_uuid(assets, "charts")
     columns = {uuid: {column["column_name"] for column in dataset["columns"]} for uuid, dataset in datasets.items()}
     for dashboard in of_kind(assets, "dashboards"):
-        named = {}
         for item in filters(dashboard):
             (target,) = item["targets"]
-            assert target["column"]["name"] in columns[target["datasetUuid"]], item["name"]
-            assert item["scope"] == {"rootPath": ["ROOT_ID"], "excluded": []}, item["name"]
-            named[item["name"]] = target["column"]["name"]
-        assert {"Month", "Region", "Brand", "Value tier"} <= named.keys()
-        for node in chart_nodes(dashboard):
-            chart = charts[node["meta"]["uuid"]]
-            # The as-of date is that of the whole page, and a campaign is judged as a whole, which its title says.
-            if datasets[chart["dataset_uuid"]]["table_name"] == "publication" or "all regions" in chart["slice_name"]:
-                continue
-            assert columns[chart["dataset_uuid"]] >= FILTER_COLUMNS, chart["slice_name"]
+            name = target["column"]["name"]
+            assert name in columns[target["datasetUuid"]], item["name"]
+            without = {
+                node["meta"]["chartId"]
+                for node in chart_nodes(dashboard)
+                if name not in columns[charts[node["meta"]["uuid"]]["dataset_uuid"]]
+            }
+            assert set(item["scope"]["excluded"]) == without, (dashboard["slug"], item["name"])
+            for node in chart_nodes(dashboard):
+                chart = charts[node["meta"]["uuid"]]
+                if node["meta"]["chartId"] in without and chart["slice_name"] != "Data as of":
+                    assert item["name"] in chart["description"].rpartition("Not changed by the filters")[2]
+        assert {"Month", "Region"} <= {item["name"] for item in filters(dashboard)} or dashboard["slug"] == "trust"
+
+
+def test_every_page_answers_three_questions_and_links_to_all_others(assets: dict[str, dict[str, Any]]) -> None:
+    dashboards = of_kind(assets, "dashboards")
+    assert len(dashboards) == 14
+    for dashboard in dashboards:
+        assert dashboard["description"].count("?") == 3, dashboard["slug"]
+        links = dashboard["position"]["MARKDOWN-links"]["meta"]["code"]
+        others = {other["slug"] for other in dashboards} - {dashboard["slug"]}
+        assert set(re.findall(r"/superset/dashboard/([\w-]+)/", links)) == others
+        assert "CHART-data_as_of" in dashboard["position"]
 
 
 def test_datasets_read_only_marts_and_only_columns_they_have(
     assets: dict[str, dict[str, Any]], mart_columns: dict[str, set[str]]
 ) -> None:
-    specifications = yaml.safe_load((ROOT / "superset" / "datasets.yaml").read_text(encoding="utf-8"))
-    marts_of = {entry["name"]: set(entry["marts"]) for entry in specifications}
+    marts_of = {entry["name"]: set(entry["marts"]) for entry in read_entries(ROOT)}
     for dataset in of_kind(assets, "datasets"):
         name = dataset["table_name"]
         assert dataset["schema"] == "marts"
@@ -181,10 +235,10 @@ def test_datasets_read_only_marts_and_only_columns_they_have(
 
 def test_trends_leave_the_open_month_out_and_the_open_month_is_marked(assets: dict[str, dict[str, Any]]) -> None:
     sql = {dataset["table_name"]: dataset["sql"] for dataset in of_kind(assets, "datasets") if dataset["sql"]}
-    trends = [name for name in sql if name.endswith("_trend") or name == "filter_values"]
-    assert len(trends) == 4
+    trends = [name for name, text in sql.items() if "as reporting_month" in text]
+    assert len(trends) > 20
     for name in trends:
-        assert re.search(r"where not (b\.)?is_open_month", sql[name]), name
+        assert re.search(r"where not ([bm]\.)?is_open_month", sql[name]), name
     assert "where b.is_open_month" in sql["month_to_date"]
     assert "' MTD'" in sql["month_to_date"]
 
@@ -208,11 +262,27 @@ def test_bundle_carries_the_connection_of_the_installation_and_no_password() -> 
 def test_charts_and_dashboard_show_the_definitions_of_their_metrics() -> None:
     bundle, _ = compile_bundle(ROOT, "postgresql://tenure_dashboard:secret@127.0.0.1:5432/tenure")
     kpis = read_metrics(ROOT / "dbt_project")
-    chart = yaml.safe_load(bundle["charts/churn_rate.yaml"])
+    chart = yaml.safe_load(bundle["charts/executive_overview/churn_rate.yaml"])
     assert f"Churn rate: {kpis['churn_rate'].definition}" in chart["description"]
     dashboard = yaml.safe_load(bundle["dashboards/executive_overview.yaml"])
     text = dashboard["position"]["MARKDOWN-definitions"]["meta"]["code"]
-    for name in ("closing_base", "churn_rate", "service_revenue", "arpu", "mou", "dou"):
+    for name in ("closing_base", "churn_rate", "service_revenue", "arpu", "dso", "csat_share"):
         assert kpis[name].definition in text, name
     assert "{definitions}" not in text
     assert not [path for path, content in bundle.items() if "{{" in content], "an unresolved reference of dbt"
+
+
+def test_dbt_knows_what_each_page_reads() -> None:
+    """Its lineage tells whom a change of a mart concerns."""
+    path = ROOT / "dbt_project" / "models" / "marts" / "_exposures.yml"
+    exposures = yaml.safe_load(path.read_text(encoding="utf-8"))["exposures"]
+    known = {item["name"]: (item["label"], set(item["depends_on"])) for item in exposures}
+    marts_of = {entry["name"]: set(entry["marts"]) - PUBLICATION_TABLES.keys() for entry in read_entries(ROOT)}
+    shown = {
+        page["file"]: {chart["dataset"] for row in page["rows"] for chart in row["charts"].values()}
+        for page in read_pages(ROOT)
+    }
+    assert known == {
+        page["file"]: (page["title"], {f"ref('{mart}')" for name in shown[page["file"]] for mart in marts_of[name]})
+        for page in read_pages(ROOT)
+    }

@@ -15,7 +15,7 @@ COPY_OF_A_CHART = """
 insert into slices (uuid, slice_name, viz_type, datasource_id, datasource_type, datasource_name, params, perm,
                     is_managed_externally)
 select gen_random_uuid(), %s, viz_type, datasource_id, datasource_type, datasource_name, params, perm, %s
-from slices where slice_name = 'Churn rate'
+from slices where slice_name = 'Churn rate' order by uuid limit 1
 """
 PERMISSIONS_OF_EXECUTIVES = """
 select permission.name, view.name
@@ -40,7 +40,9 @@ def file_uuids(server: SupersetServer, kind: str) -> list[str]:
 
 def chart_ids(server: SupersetServer) -> dict[str, int]:
     with psycopg.connect(server.settings.url("superset")) as connection:
-        rows = connection.execute("select slice_name, id from slices where is_managed_externally order by 1")
+        rows = connection.execute(
+            "select slice_name || ' ' || uuid, id from slices where is_managed_externally order by 1"
+        )
         return dict(rows.fetchall())
 
 
@@ -113,7 +115,7 @@ def test_installation_restores_edited_objects_removes_leftovers_and_keeps_what_p
 def test_cached_answers_end_with_their_publication_and_not_before(superset_server: SupersetServer) -> None:
     settings = superset_server.settings
     refresh(settings)
-    number = chart_ids(superset_server)["Net additions"]
+    number = next(number for name, number in chart_ids(superset_server).items() if name.startswith("Net additions"))
     superset_server.chart_data(number)
     assert superset_server.chart_data(number)[0]["is_cached"]
     assert refresh(settings) == 0

@@ -1,0 +1,321 @@
+"""One chart of a page: from its few lines in superset/pages to the parameters and query that Superset keeps.
+
+Each kind is a picture that answers one sort of question; what all charts of a kind share is here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tenure.dashboards.shapes import SINGLE_CURRENCY
+from tenure.errors import TenureError
+
+Spec = dict[str, Any]
+MONEY_FORMATS = (",.0f", ",.2f")
+CURRENCY = {"symbol": "AUTO", "symbolPosition": "prefix"}
+MONTH_AXIS = {"x_axis": "month", "time_grain_sqla": "P1M", "x_axis_time_format": "%b %y"}
+BASE_AXIS = {
+    "columnType": "BASE_AXIS", "expressionType": "SQL", "label": "month", "sqlExpression": "month", "timeGrain": "P1M",
+}  # fmt: skip
+AXES = {
+    "xAxisLabelRotation": 0, "color_scheme": "tenure", "show_legend": True, "legendType": "scroll",
+    "legendOrientation": "top", "rich_tooltip": True, "tooltipTimeFormat": "%B %Y", "row_limit": 10000,
+    "truncateXAxis": False, "minorTicks": False, "zoomable": False, "x_axis_force_categorical": False,
+    "sort_series_type": "sum", "truncate_metric": True, "show_empty_columns": True, "comparison_type": "values",
+    "annotation_layers": [], "x_axis_sort_asc": True, "adhoc_filters": [],
+}  # fmt: skip
+
+
+class Dataset:
+    """What a chart may ask of its dataset: names of columns, formats and labels of metrics."""
+
+    def __init__(self, document: Spec) -> None:
+        self.document = document
+        self.name: str = document["table_name"]
+        self.uuid: str = document["uuid"]
+        self.columns = {column["column_name"]: column for column in document["columns"]}
+        self.metrics = {metric["metric_name"]: metric for metric in document["metrics"]}
+
+    def is_amount(self, metric: str) -> bool:
+        """Whether the metric is written with its currency: days or ratios made of amounts are not."""
+        one = self.metrics[metric]
+        return SINGLE_CURRENCY in one["expression"] and one["d3format"] in MONEY_FORMATS
+
+    def number_format(self, metric: str) -> str:
+        """How its values are written at full length (d3-format)."""
+        return str(self.metrics[metric]["d3format"])
+
+    def axis_format(self, metric: str) -> str:
+        """How its values are written along an axis: thousands as k, millions as M."""
+        text = self.number_format(metric)
+        return "~s" if text in (",d", "+,d", *MONEY_FORMATS) else text.replace(".2%", ".1%")
+
+
+def chart_document(name: str, uuid: str, spec: Spec, dataset: Dataset) -> Spec:
+    """The chart as a file of superset/assets: title, description, parameters and the query behind them.
+
+    Raises TenureError on a kind, column or metric that does not exist.
+    """
+    maker = KINDS.get(spec["kind"])
+    if maker is None:
+        raise TenureError(f"chart {name} is of the kind {spec['kind']!r}", hint=f"use one of {', '.join(KINDS)}")
+    _check_names(name, spec, dataset)
+    viz_type, params, queries = maker(spec, dataset)
+    conditions: list[tuple[str, str, Any]] = [(column, "IS TRUE", None) for column in spec.get("where", [])]
+    only = dict(spec.get("only", {}))
+    if "kpi_code" in dataset.columns and metrics_named(spec) and "kpi_code" not in only:
+        # Rows of other KPIs would only add slices in which these have nothing.
+        only["kpi_code"] = metrics_named(spec)
+    conditions += [(column, "IN", values) for column, values in only.items()]
+    params["adhoc_filters"] = [
+        {"expressionType": "SIMPLE", "clause": "WHERE", "subject": column, "operator": word, "comparator": values}
+        for column, word, values in conditions
+    ]
+    if "adhoc_filters_b" in params:
+        params["adhoc_filters_b"] = params["adhoc_filters"]
+    params.update(spec.get("options", {}))
+    # On a page the month filter chooses; without it (export, alert) the newest full month is meant.
+    if "is_newest" in dataset.columns:
+        conditions.append(("is_newest", "IS TRUE", None))
+    for query in queries:
+        query["filters"] = [
+            {"col": column, "op": word, **({} if values is None else {"val": values})}
+            for column, word, values in conditions
+        ]
+    return {
+        "uuid": uuid,
+        "version": "1.0.0",
+        "slice_name": spec["title"],
+        "viz_type": viz_type,
+        "dataset_uuid": dataset.uuid,
+        "description": spec["about"],
+        "params": params,
+        "query_context": {"queries": queries},
+    }
+
+
+def metrics_named(spec: Spec) -> list[str]:
+    """The metrics that a chart's lines name."""
+    single = [spec[key] for key in ("metric", "size") if key in spec]
+    if spec["kind"] == "bubble":
+        single += [spec["x"], spec["y"]]
+    return [*single, *spec.get("metrics", []), *spec.get("metrics_right", [])]
+
+
+def columns_named(spec: Spec) -> list[str]:
+    """The columns that a chart's lines name."""
+    keys = ("source", "target", "entity", "series") + (() if spec["kind"] == "bubble" else ("x", "y"))
+    single = [spec[key] for key in keys if key in spec]
+    return [*single, *spec.get("by", []), *spec.get("columns", []), *spec.get("where", []), *spec.get("only", {})]
+
+
+def metrics_of(chart: Spec) -> list[str]:
+    """Names of the dataset's metrics that a finished chart shows, in its order."""
+    queries = chart["query_context"]["queries"]
+    return list(dict.fromkeys(name for query in queries for name in query.get("metrics", [])))
+
+
+def definitions_of(chart: Spec, datasets: dict[str, Spec]) -> Iterator[tuple[str, str]]:
+    """Label and definition of each metric a finished chart shows; of a scorecard, of the KPIs in its rows instead.
+
+    datasets: the dataset documents by uuid.
+    """
+    own = {metric["metric_name"]: metric for metric in datasets[chart["dataset_uuid"]]["metrics"]}
+    kpis = {
+        metric["metric_name"]: metric
+        for dataset in datasets.values()
+        if dataset["table_name"] in ("kpi_trend", "kpi_money_trend")
+        for metric in dataset["metrics"]
+    }
+    filters = chart["query_context"]["queries"][0]["filters"]
+    rows = [name for item in filters if item["col"] == "kpi_code" for name in item["val"]]
+    for name in rows or metrics_of(chart):
+        metric = kpis[name] if rows else own[name]
+        yield metric["verbose_name"], metric["description"]
+
+
+def _check_names(name: str, spec: Spec, dataset: Dataset) -> None:
+    unknown = [one for one in metrics_named(spec) if one not in dataset.metrics]
+    unknown += [one for one in columns_named(spec) if one not in dataset.columns]
+    if unknown:
+        raise TenureError(f"chart {name} asks dataset {dataset.name} for {', '.join(unknown)}, which it has not")
+
+
+def _query(columns: list[Any], metrics: list[str], orderby: list[Any], limit: int) -> Spec:
+    is_by_month = any(isinstance(column, dict) for column in columns)
+    extras = {"extras": {"time_grain_sqla": "P1M"}} if is_by_month else {}
+    return {"columns": columns, "metrics": metrics, "filters": [], "orderby": orderby, "row_limit": limit, **extras}
+
+
+def _axis(column: str) -> Any:
+    return dict(BASE_AXIS) if column == "month" else column
+
+
+def _currency(dataset: Dataset, metric: str, key: str = "currency_format") -> Spec:
+    return {key: dict(CURRENCY)} if dataset.is_amount(metric) else {}
+
+
+def _tile(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
+    metric = spec["metric"]
+    red, green, blue = (int(spec.get("color", "#2F6FDE")[start : start + 2], 16) for start in (1, 3, 5))
+    number_format = dataset.number_format(metric)
+    params: Spec = {
+        "metric": metric, **MONTH_AXIS, "aggregation": "LAST_VALUE", "compare_lag": 1,
+        "compare_suffix": spec["subtitle"], "show_timestamp": False, "show_trend_line": True,
+        "start_y_axis_at_zero": False, "color_picker": {"r": red, "g": green, "b": blue, "a": 1},
+        "header_font_size": 0.4, "subheader_font_size": 0.2, "subtitle_font_size": 0.2,
+        "y_axis_format": {",d": ",.4~s", ",.0f": ".4~s"}.get(number_format, number_format), "time_format": "%b %Y",
+        "rolling_type": "None", **_currency(dataset, metric),
+    }  # fmt: skip
+    params.pop("x_axis_time_format")
+    return "big_number", params, [_query([_axis("month")], [metric], [], 10000)]
+
+
+def _total(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
+    metric = spec["metric"]
+    params = {
+        "metric": metric, "header_font_size": 0.4, "subtitle": spec.get("subtitle", ""), "subtitle_font_size": 0.15,
+        "subheader_font_size": 0.15, "y_axis_format": dataset.number_format(metric), **_currency(dataset, metric),
+    }  # fmt: skip
+    if "%Y" in dataset.number_format(metric):
+        params |= {"time_format": params["y_axis_format"], "force_timestamp_formatting": True}
+        params["y_axis_format"] = "SMART_NUMBER"
+    return "big_number_total", params, [_query([], [metric], [], 1)]
+
+
+def _over_axis(viz_type: str, extra: Spec) -> Callable[[Spec, Dataset], tuple[str, Spec, list[Spec]]]:
+    def make(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
+        axis, metrics, by = spec.get("x", "month"), list(spec["metrics"]), list(spec.get("by", []))
+        axis_params: Spec = MONTH_AXIS if axis == "month" else {"x_axis": axis, "x_axis_sort": axis}
+        params = {
+            **AXES, **axis_params, "metrics": metrics, "groupby": by, "y_axis_format": dataset.axis_format(metrics[0]),
+            "show_value": False, **_currency(dataset, metrics[0]), **extra,
+        }  # fmt: skip
+        if axis != "month":
+            params["xAxisLabelInterval"] = "0"
+        if spec.get("is_stacked"):
+            params["stack"] = "Stack"
+        return viz_type, params, [_query([_axis(axis), *by], metrics, [], 10000)]
+
+    return make
+
+
+def _mixed(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
+    left, right = list(spec["metrics"]), list(spec["metrics_right"])
+    params = {
+        **AXES, **MONTH_AXIS, "row_limit_b": 10000, "truncateYAxis": False, "show_query_identifiers": False,
+        "metrics": left, "groupby": [], "seriesType": "bar", "yAxisIndex": 0,
+        "y_axis_format": dataset.axis_format(left[0]), "y_axis_bounds": [0, None], **_currency(dataset, left[0]),
+        "metrics_b": right, "groupby_b": [], "adhoc_filters_b": [], "seriesTypeB": "line", "yAxisIndexB": 1,
+        "markerEnabledB": True, "markerSizeB": 5, "y_axis_format_secondary": dataset.axis_format(right[0]),
+        "y_axis_title": "", "yAxisTitleSecondary": "", **_currency(dataset, right[0], "currency_format_secondary"),
+    }  # fmt: skip
+    return "mixed_timeseries", params, [_query([_axis("month")], metrics, [], 10000) for metrics in (left, right)]
+
+
+def _heat(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
+    axis, rows, metric = spec.get("x", "month"), spec["y"], spec["metric"]
+    params = {
+        **(MONTH_AXIS if axis == "month" else {"x_axis": axis}), "groupby": rows, "metric": metric, "row_limit": 10000,
+        "sort_x_axis": "alpha_asc", "sort_y_axis": "alpha_desc", "normalize_across": "heatmap", "normalized": False,
+        "legend_type": "continuous", "linear_color_scheme": "tenure_heat", "yscale_interval": 1,
+        # Thirteen months side by side need more than half a page.
+        "xscale_interval": 2 if axis == "month" and spec["width"] < 7 else 1,
+        "left_margin": 110, "bottom_margin": "auto", "value_bounds": [None, None],
+        "y_axis_format": dataset.axis_format(metric).replace("~s", ".2~s"), "show_legend": False,
+        "show_percentage": False, "show_values": True, "xAxisLabelRotation": 0,
+    }  # fmt: skip
+    order = [[axis, True], [rows, False]]
+    return "heatmap_v2", params, [_query([_axis(axis), rows], [metric], order, 10000)]
+
+
+def _table_look(spec: Spec) -> Spec:
+    formats: Spec = {name: {"d3NumberFormat": text} for name, text in spec.get("formats", {}).items()}
+    for name, pixels in spec.get("widths", {}).items():
+        formats.setdefault(name, {})["columnWidth"] = pixels
+    for name in spec.get("right", []):
+        formats.setdefault(name, {})["horizontalAlign"] = "right"
+    return {
+        "server_page_length": 10, "page_length": spec.get("page_length", 10), "table_timestamp_format": "%d %b %Y",
+        "show_cell_bars": spec.get("has_bars", False), "color_pn": False, "allow_rearrange_columns": False,
+        "include_search": spec.get("has_search", False), "column_config": formats,
+    }  # fmt: skip
+
+
+def _order(text: str) -> list[Any]:
+    """`name` ascending, `-name` descending, as Superset writes it."""
+    return [text.removeprefix("-"), not text.startswith("-")]
+
+
+def _table(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
+    by, metrics = list(spec["by"]), list(spec["metrics"])
+    column, ascending = _order(spec.get("order", f"-{metrics[0]}"))
+    params = {
+        "query_mode": "aggregate", "groupby": by, "metrics": metrics, "timeseries_limit_metric": column,
+        "order_desc": not ascending, "row_limit": 1000, "show_totals": False, **_table_look(spec),
+    }  # fmt: skip
+    return "table", params, [_query(by, metrics, [[column, ascending]], 1000)]
+
+
+def _list(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
+    columns, order = list(spec["columns"]), [_order(text) for text in spec["order"]]
+    params = {
+        "query_mode": "raw", "all_columns": columns, "order_by_cols": [json.dumps(one) for one in order],
+        "row_limit": 10000, **_table_look(spec),
+    }  # fmt: skip
+    return "table", params, [_query(columns, [], order, 10000)]
+
+
+def _sankey(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
+    ends, metric = [spec["source"], spec["target"]], spec["metric"]
+    params = {
+        "source": ends[0], "target": ends[1], "metric": metric, "row_limit": 10000, "sort_by_metric": True,
+        "color_scheme": "tenure",
+    }  # fmt: skip
+    return "sankey_v2", params, [_query(ends, [metric], [[metric, False]], 10000)]
+
+
+def _bubble(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
+    metrics = [spec["x"], spec["y"], spec["size"]]
+    by = [spec["entity"], *([spec["series"]] if "series" in spec else [])]
+    params = {
+        "x": metrics[0], "y": metrics[1], "size": metrics[2], "entity": spec["entity"], "series": spec.get("series"),
+        "row_limit": 1000, "max_bubble_size": "50", "color_scheme": "tenure", "show_legend": True, "opacity": 0.7,
+        "legendType": "scroll", "legendOrientation": "top",
+        "xAxisFormat": dataset.axis_format(metrics[0]), "y_axis_format": dataset.axis_format(metrics[1]),
+        "tooltipSizeFormat": dataset.axis_format(metrics[2]), "x_axis_label": spec["x_label"],
+        "y_axis_label": spec["y_label"], "x_axis_title_margin": 30, "y_axis_title_margin": 40,
+        "truncateXAxis": False, "truncateYAxis": False,
+    }  # fmt: skip
+    return "bubble_v2", params, [_query(by, list(dict.fromkeys(metrics)), [[metrics[2], False]], 1000)]
+
+
+def _funnel(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
+    metric = spec["metric"]
+    params = {
+        "groupby": list(spec["by"]), "metric": metric, "row_limit": 20, "sort_by_metric": False,
+        "color_scheme": "tenure", "show_legend": False, "legendOrientation": "top", "number_format": "~s",
+        "percent_calculation_type": "first_step", "tooltip_label_type": 5, "label_type": 3,
+        "show_tooltip_labels": True, **_currency(dataset, metric),
+    }  # fmt: skip
+    return "funnel", params, [_query(list(spec["by"]), [metric], [], 20)]
+
+
+LINE = {"markerEnabled": True, "markerSize": 5, "opacity": 0.2, "seriesType": "line", "truncateYAxis": False}
+KINDS: dict[str, Callable[[Spec, Dataset], tuple[str, Spec, list[Spec]]]] = {
+    "tile": _tile,
+    "total": _total,
+    "line": _over_axis("echarts_timeseries_line", LINE),
+    "bars": _over_axis("echarts_timeseries_bar", {"orientation": "vertical"}),
+    "flat_bars": _over_axis("echarts_timeseries_bar", {"orientation": "horizontal"}),
+    "dots": _over_axis("echarts_timeseries_scatter", {"markerSize": 10}),
+    "mixed": _mixed,
+    "heat": _heat,
+    "table": _table,
+    "list": _list,
+    "sankey": _sankey,
+    "bubble": _bubble,
+    "funnel": _funnel,
+}

@@ -1,0 +1,205 @@
+"""The pages: from superset/pages/*.yaml to charts and dashboards as Superset keeps them.
+
+A page file says which questions the page answers, which charts it shows in which rows, and what each asks of which
+dataset. Everything that follows from that is made here: uuids, layout, filters and their reach, links between pages.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid5
+
+import yaml
+
+from tenure.dashboards.charts import Dataset, chart_document, definitions_of
+from tenure.errors import TenureError
+
+COLUMNS = 12
+CSS = (
+    "/* Tiles in a row leave no room for two lines of title. */\n"
+    '.chart-slice[data-test-viz-type^="big_number"] .header-title { font-size: 13px; white-space: nowrap; }\n'
+)
+AS_OF = {
+    "kind": "total", "dataset": "publication", "metric": "data_as_of", "width": 3, "title": "Data as of",
+    "about": "The business date of the published version.",
+}  # fmt: skip
+
+
+def read_pages(root: Path) -> list[dict[str, Any]]:
+    """The page files in the order in which the links name them; `slug` is the file's name."""
+    pages = []
+    for path in sorted((root / "superset" / "pages").glob("*.yaml")):
+        page = yaml.safe_load(path.read_text(encoding="utf-8"))
+        pages.append({"slug": path.stem.replace("_", "-"), "file": path.stem, **page})
+    return sorted(pages, key=lambda page: int(page["order"]))
+
+
+def read_look(root: Path) -> dict[str, Any]:
+    """What all pages share: `filters` above the charts and the `colors` of what has one everywhere."""
+    look: dict[str, Any] = yaml.safe_load((root / "superset" / "look.yaml").read_text(encoding="utf-8"))
+    return look
+
+
+def page_files(root: Path, dataset_documents: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Path below superset/assets to document, for every chart and dashboard."""
+    datasets = {document["table_name"]: Dataset(document) for document in dataset_documents}
+    pages, look = read_pages(root), read_look(root)
+    files: dict[str, dict[str, Any]] = {}
+    for page in pages:
+        charts = {"data_as_of": AS_OF} | {name: chart for row in page["rows"] for name, chart in row["charts"].items()}
+        if len(charts) != 1 + sum(len(row["charts"]) for row in page["rows"]):
+            raise TenureError(f"page {page['file']} has two charts of one name")
+        documents = {}
+        for name, spec in charts.items():
+            dataset = datasets.get(spec["dataset"])
+            if dataset is None:
+                raise TenureError(f"chart {name} of page {page['file']} shows the unknown dataset {spec['dataset']}")
+            uuid = str(uuid5(UUID(page["uuid"]), name))
+            documents[name] = chart_document(name, uuid, _with_reach(spec, dataset, look), dataset)
+            files[f"charts/{page['file']}/{name}.yaml"] = documents[name]
+        files[f"dashboards/{page['file']}.yaml"] = _dashboard(page, pages, charts, documents, datasets, look)
+    return files
+
+
+def _unreached(dataset: Dataset, look: dict[str, Any]) -> list[dict[str, Any]]:
+    """The filters whose column a dataset has not."""
+    return [item for item in look["filters"] if item["column"] not in dataset.columns]
+
+
+def _with_reach(spec: dict[str, Any], dataset: Dataset, look: dict[str, Any]) -> dict[str, Any]:
+    """The chart's lines with a last sentence about the filters that do not change it."""
+    names = [item["name"] for item in _unreached(dataset, look)]
+    if not names or spec is AS_OF:
+        return spec
+    return {**spec, "about": f"{spec['about']} Not changed by the filters {', '.join(names)}."}
+
+
+def _dashboard(
+    page: dict[str, Any],
+    pages: list[dict[str, Any]],
+    charts: dict[str, dict[str, Any]],
+    documents: dict[str, dict[str, Any]],
+    datasets: dict[str, Dataset],
+    look: dict[str, Any],
+) -> dict[str, Any]:
+    numbers = {name: number for number, name in enumerate(documents, 1)}
+    filters = [
+        _filter(item, datasets[item["dataset"]], excluded)
+        for item in look["filters"]
+        if (
+            excluded := [
+                numbers[name] for name in documents if item["column"] not in datasets[charts[name]["dataset"]].columns
+            ]
+        )
+        is not None
+        and len(excluded) < len(documents)
+    ]
+    return {
+        "uuid": page["uuid"],
+        "version": "1.0.0",
+        "dashboard_title": page["title"],
+        "slug": page["slug"],
+        "published": True,
+        "is_managed_externally": True,
+        "description": " ".join(page["questions"]),
+        "css": CSS,
+        "metadata": {
+            "native_filter_configuration": filters,
+            "color_scheme": "tenure",
+            "label_colors": look["colors"],
+            "shared_label_colors": [],
+            "map_label_colors": {},
+            "cross_filters_enabled": True,
+            "chart_configuration": {},
+            "global_chart_configuration": {"scope": {"rootPath": ["ROOT_ID"], "excluded": []}, "chartsInScope": []},
+            "expanded_slices": {},
+            "timed_refresh_immune_slices": [],
+            "refresh_frequency": 0,
+            "filter_bar_orientation": "HORIZONTAL",
+        },
+        "position": _layout(page, pages, charts, documents, numbers, datasets),
+    }
+
+
+def _filter(item: dict[str, Any], dataset: Dataset, excluded: list[int]) -> dict[str, Any]:
+    is_single = item.get("is_single", False)
+    return {
+        "id": f"NATIVE_FILTER-{item['key']}",
+        "type": "NATIVE_FILTER",
+        "name": item["name"],
+        "description": item["description"],
+        "filterType": "filter_select",
+        **({"requiredFirst": True} if is_single else {}),
+        "targets": [{"datasetUuid": dataset.uuid, "column": {"name": item["column"]}}],
+        "scope": {"rootPath": ["ROOT_ID"], "excluded": excluded},
+        "cascadeParentIds": [],
+        "defaultDataMask": {"extraFormData": {}, "filterState": {}},
+        "controlValues": {
+            "enableEmptyFilter": is_single,
+            "defaultToFirstItem": is_single,
+            "multiSelect": not is_single,
+            "searchAllOptions": False,
+            "inverseSelection": False,
+            "sortAscending": not item.get("is_latest_first", False),
+        },
+    }
+
+
+def _definitions_height(documents: dict[str, dict[str, Any]], datasets: dict[str, Dataset]) -> int:
+    """Grid units (8 pixels) that the definitions of all metrics of a page take, on a screen 1,600 pixels wide."""
+    by_uuid = {dataset.uuid: dataset.document for dataset in datasets.values()}
+    texts: dict[str, str] = {}
+    for document in documents.values():
+        texts = dict(definitions_of(document, by_uuid)) | texts
+    return 11 + sum(3 * (1 + len(f"{label} - {text}") // 185) for label, text in texts.items())
+
+
+def _layout(
+    page: dict[str, Any],
+    pages: list[dict[str, Any]],
+    charts: dict[str, dict[str, Any]],
+    documents: dict[str, dict[str, Any]],
+    numbers: dict[str, int],
+    datasets: dict[str, Dataset],
+) -> dict[str, Any]:
+    position: dict[str, Any] = {
+        "DASHBOARD_VERSION_KEY": "v2",
+        "ROOT_ID": {"type": "ROOT", "id": "ROOT_ID", "children": ["GRID_ID"]},
+        "GRID_ID": {"type": "GRID", "id": "GRID_ID", "parents": ["ROOT_ID"], "children": []},
+        "HEADER_ID": {"type": "HEADER", "id": "HEADER_ID", "meta": {"text": page["title"]}},
+    }
+    links = " · ".join(
+        f"**{other['title']}**" if other is page else f"[{other['title']}](/superset/dashboard/{other['slug']}/)"
+        for other in pages
+    )
+    questions = "\n".join(f"- {question}" for question in page["questions"])
+    intro = f"{questions}\n\n{page['note']}"
+
+    def row(blocks: list[dict[str, Any]]) -> None:
+        key = f"ROW-{len(position['GRID_ID']['children']) + 1}"
+        if sum(block["meta"]["width"] for block in blocks) > COLUMNS:
+            raise TenureError(f"{key} of page {page['file']} is wider than {COLUMNS} columns")
+        position["GRID_ID"]["children"].append(key)
+        parents = ["ROOT_ID", "GRID_ID"]
+        meta = {"background": "BACKGROUND_TRANSPARENT"}
+        children = [block["id"] for block in blocks]
+        position[key] = {"type": "ROW", "id": key, "parents": parents, "children": children, "meta": meta}
+        for block in blocks:
+            position[block["id"]] = {**block, "parents": [*parents, key]}
+
+    def chart(name: str, height: int) -> dict[str, Any]:
+        meta = {"width": charts[name]["width"], "height": height, "uuid": documents[name]["uuid"]}
+        meta |= {"chartId": numbers[name], "sliceName": documents[name]["slice_name"]}
+        return {"type": "CHART", "id": f"CHART-{name}", "children": [], "meta": meta}
+
+    def text(name: str, code: str, width: int, height: int) -> dict[str, Any]:
+        meta = {"width": width, "height": height, "code": code}
+        return {"type": "MARKDOWN", "id": f"MARKDOWN-{name}", "children": [], "meta": meta}
+
+    row([text("links", links, COLUMNS, 9)])
+    row([text("intro", intro, 9, 21), chart("data_as_of", 21)])
+    for part in page["rows"]:
+        row([chart(name, part["height"]) for name in part["charts"]])
+    row([text("definitions", "#### Definitions\n\n{definitions}", COLUMNS, _definitions_height(documents, datasets))])
+    return position

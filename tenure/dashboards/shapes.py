@@ -1,0 +1,135 @@
+"""What the short forms of a dataset stand for: the SQL of its shape and the expressions of its metrics.
+
+shape: trend    each row under every full month ("reporting month") in whose 13 months it lies; the open month in none
+shape: month    each full month under itself alone
+shape: latest   the mart as it is, for what has no months
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tenure.errors import TenureError
+
+# A row of a trend dataset is repeated for every reporting month it is shown under. This is how often, and NULL where
+# several reporting months and several months are mixed, for then no divisor is right: better nothing than wrong.
+ONCE = (
+    "case when count(distinct month) = 1 or count(distinct reporting_month) = 1 "
+    "then count(distinct reporting_month) end"
+)
+# A ratio needs no divisor, but the same guard.
+ONE_MONTH = "case when count(distinct month) = 1 or count(distinct reporting_month) = 1"
+# Amounts of different currencies are never added: without a single currency there is no value.
+SINGLE_CURRENCY = "case when count(distinct currency_code) = 1"
+
+MONTH_TEXT = "substr(cast({0} as varchar), 1, 7) as reporting_month"
+MONTH_COLUMNS: dict[str, dict[str, str]] = {
+    "reporting_month": {
+        "type": "text",
+        "description": "The month chosen on the dashboard, as YYYY-MM; trends end with it.",
+    },
+    "is_newest": {
+        "type": "boolean",
+        "description": "Whether this is the newest full month, which an export or alert without filters shows.",
+    },
+    "is_chosen_month": {
+        "type": "boolean",
+        "description": "Whether the row is of the reporting month itself, not of the twelve months before it.",
+    },
+}
+SHAPE_COLUMNS = {
+    "trend": ("reporting_month", "is_newest", "is_chosen_month"),
+    "month": ("reporting_month", "is_newest"),
+    "latest": (),
+}
+
+
+def with_shape(entry: dict[str, Any]) -> dict[str, Any]:
+    """The dataset's entry in its long form: `sql`, `marts` and `columns` written out. Unchanged without a shape."""
+    if "shape" not in entry:
+        return entry
+    shape, mart = entry["shape"], entry["mart"]
+    if shape not in SHAPE_COLUMNS:
+        raise TenureError(f"dataset {entry['name']} has the shape {shape!r}", hint=f"use {', '.join(SHAPE_COLUMNS)}")
+    joins = {**({"dim_region": "region_id"} if "region_name" in entry["columns"] else {}), **entry.get("joins", {})}
+    alias = dict(zip(joins, "gjkl", strict=False))
+    columns: dict[str, Any] = {name: MONTH_COLUMNS[name] for name in SHAPE_COLUMNS[shape]}
+    selected = _month_expressions(shape, mart)
+    for item in entry["columns"]:
+        name, source = next(iter(item.items())) if isinstance(item, dict) else (item, mart)
+        if name == "region_name":
+            columns[name], text = "dim_region", f"coalesce({alias['dim_region']}.region_name, m.region_id) as {name}"
+        elif isinstance(source, dict):
+            columns[name], text = source, f"{source['sql']} as {name}"
+        else:
+            columns[name], text = source, f"{alias.get(source, 'm')}.{name}"
+        selected.append(text)
+    lines = [*_reporting(shape, mart), "select", *(f"    {text}," for text in selected[:-1]), f"    {selected[-1]}"]
+    lines.append(f"from marts.{mart} as m")
+    if shape == "trend":
+        lines += [
+            "inner join reporting as r",
+            "    on m.month <= r.reporting_month and m.month > r.reporting_month - interval '13 months'",
+        ]
+    for name, key in joins.items():
+        lines.append(f"left join marts.{name} as {alias[name]} on m.{key} = {alias[name]}.{key}")
+    conditions = [*(["not m.is_open_month"] if shape == "month" else []), *filter(None, [entry.get("where")])]
+    if conditions:
+        lines.append(f"where {' and '.join(conditions)}")
+    return {
+        **entry,
+        "sql": "\n".join(lines) + "\n",
+        "marts": [mart, *joins, *entry.get("reads", [])],
+        "columns": columns,
+    }
+
+
+def _reporting(shape: str, mart: str) -> list[str]:
+    months = f"select distinct month as reporting_month from marts.{mart} where not is_open_month"  # noqa: S608 (our own names)
+    return ["with reporting as (", f"    {months}", ")"] if shape != "latest" else []
+
+
+def _month_expressions(shape: str, mart: str) -> list[str]:
+    newest = "(select max(reporting_month) from reporting) as is_newest"
+    if shape == "trend":
+        return [
+            MONTH_TEXT.format("r.reporting_month"),
+            f"r.reporting_month = {newest}",
+            "m.month = r.reporting_month as is_chosen_month",
+        ]
+    return [MONTH_TEXT.format("m.month"), f"m.month = {newest}"] if shape == "month" else []
+
+
+def expression_of(entry: dict[str, Any], name: str, settings: dict[str, Any]) -> str:
+    """SQL of a metric.
+
+    `sum: a - b` adds columns up; `ratio: [a, b]` divides two such sums; `count: column` counts its different values;
+    `one: column` shows the value where there is only one row, for what may not be added; `expression` is SQL itself.
+    Money is guarded against more than one currency, and trends against more than one mixture of months.
+    """
+    form = next((key for key in ("sum", "ratio", "count", "one", "expression") if key in settings), None)
+    if form is None:
+        raise TenureError(f"metric {name} of dataset {entry['name']} says neither sum, ratio, count nor one")
+    text = settings[form]
+    is_trend = entry.get("shape") == "trend"
+    if form == "expression":
+        return str(text).format(once=ONCE, single_currency=SINGLE_CURRENCY)
+    if form == "one":
+        return f"case when count(*) = 1 then max({text}) end"
+    if form == "count":
+        return f"count(distinct {text})" if text else "count(*)"
+    columns = set(entry["columns"])
+    if form == "sum":
+        value = _summed(str(text), columns)
+        value = f"({value}) / {ONCE}" if is_trend else value
+    else:
+        value = f"1.0 * ({_summed(str(text[0]), columns)}) / nullif({_summed(str(text[1]), columns)}, 0)"
+        value = f"{ONE_MONTH} then {value} end" if is_trend else value
+    if "currency_code" in columns and "_amount" in str(text):
+        value = f"{SINGLE_CURRENCY} then {value} end"
+    return value
+
+
+def _summed(text: str, columns: set[str]) -> str:
+    return re.sub(r"[a-z][a-z0-9_]*", lambda word: f"sum({word[0]})" if word[0] in columns else word[0], text)

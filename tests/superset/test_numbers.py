@@ -1,0 +1,124 @@
+"""Every number of every page, as Superset's data API answers it, equals plain Python over the marts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+
+from tenure.dashboards.bundle import of_kind, read_assets
+from tenure.dashboards.datasets import read_entries
+from tenure.dashboards.definitions import read_metrics
+from tenure.settings import ROOT
+from tests.superset.conftest import SupersetServer
+from tests.superset.oracle import Oracle, grouped, kpi_value, metric_value
+
+ASSETS = read_assets(ROOT)
+DATASETS = {document["uuid"]: document["table_name"] for document in of_kind(ASSETS, "datasets")}
+ENTRIES = {entry["name"]: entry for entry in read_entries(ROOT)}
+KPIS = read_metrics(ROOT / "dbt_project")
+CHARTS = {
+    path.removeprefix("charts/").removesuffix(".yaml"): chart
+    for path, chart in ASSETS.items()
+    if path.startswith("charts/")
+}
+BY_SHAPE = sorted(name for name, chart in CHARTS.items() if "shape" in ENTRIES[DATASETS[chart["dataset_uuid"]]])
+OF_KPIS = sorted(
+    name for name, chart in CHARTS.items() if DATASETS[chart["dataset_uuid"]] in ("kpi_trend", "kpi_money_trend")
+)
+
+
+@pytest.fixture(scope="module")
+def oracle(superset_server: SupersetServer) -> Iterator[Oracle]:
+    with psycopg.connect(superset_server.settings.url("dashboard")) as connection:
+        yield Oracle(connection)
+
+
+@pytest.fixture(scope="module")
+def chart_ids(superset_server: SupersetServer) -> dict[str, int]:
+    with psycopg.connect(superset_server.settings.url("superset")) as connection:
+        return dict(connection.execute("select uuid::text, id from slices where is_managed_externally").fetchall())
+
+
+def plain(value: Any) -> Any:
+    """A value as the data API writes it: instants in milliseconds, numbers as floats."""
+    if isinstance(value, dt.datetime):
+        instant = value if value.tzinfo else value.replace(tzinfo=dt.UTC)
+        return instant.timestamp() * 1000
+    if isinstance(value, dt.date):
+        return dt.datetime(value.year, value.month, value.day, tzinfo=dt.UTC).timestamp() * 1000
+    if isinstance(value, Decimal | int) and not isinstance(value, bool):
+        return float(value)
+    return value
+
+
+def named(query: dict[str, Any]) -> list[str]:
+    return [column["label"] if isinstance(column, dict) else column for column in query["columns"]]
+
+
+def same(got: Any, wanted: Any) -> bool:
+    if got is None or wanted is None:
+        return got is wanted
+    return math.isclose(float(got), float(wanted), rel_tol=1e-9, abs_tol=1e-9)
+
+
+def compare(answered: list[dict[str, Any]], wanted: dict[tuple[Any, ...], dict[str, Any]], columns: list[str]) -> None:
+    got = {tuple(plain(row[column]) for column in columns): row for row in answered}
+    keys = {tuple(plain(value) for value in key): values for key, values in wanted.items()}
+    assert got.keys() == keys.keys()
+    for key, values in keys.items():
+        for name, value in values.items():
+            assert same(got[key][name], value), (key, name, got[key][name], value)
+
+
+@pytest.mark.parametrize("name", BY_SHAPE)
+def test_chart_equals_the_marts(
+    superset_server: SupersetServer, oracle: Oracle, chart_ids: dict[str, int], name: str
+) -> None:
+    chart = CHARTS[name]
+    entry = ENTRIES[DATASETS[chart["dataset_uuid"]]]
+    results = superset_server.chart_data(chart_ids[chart["uuid"]])
+    for query, result in zip(chart["query_context"]["queries"], results, strict=True):
+        rows = oracle.rows(entry, any(item["col"] == "is_chosen_month" for item in query["filters"]))
+        assert rows, "nothing to compare"
+        columns = named(query)
+        answered: Any = result["data"]
+        if not query["metrics"]:
+            wanted = Counter(tuple(plain(row[column]) for column in columns) for row in rows)
+            assert Counter(tuple(plain(row[column]) for column in columns) for row in answered) == wanted
+            continue
+        groups = grouped(rows, columns)
+        values = {
+            key: {one: metric_value(group, one, entry["metrics"][one], entry["columns"]) for one in query["metrics"]}
+            for key, group in groups.items()
+        }
+        compare(answered, values, columns)
+
+
+@pytest.mark.parametrize("name", OF_KPIS)
+def test_kpi_equals_kpi_monthly(
+    superset_server: SupersetServer, oracle: Oracle, chart_ids: dict[str, int], name: str
+) -> None:
+    chart = CHARTS[name]
+    entry = {"name": "kpi_trend", "mart": "kpi_monthly", "shape": "trend", "columns": {"region_name": "dim_region"}}
+    results = superset_server.chart_data(chart_ids[chart["uuid"]])
+    for query, result in zip(chart["query_context"]["queries"], results, strict=True):
+        columns = named(query)
+        answered: Any = result["data"]
+        rows = [
+            row
+            for row in oracle.rows(entry, is_chosen_month=False)
+            if row["kpi_code"] in query["metrics"] and not (row["numerator"] == 0 and row["denominator"] == 0)
+        ]
+        assert rows, "nothing to compare"
+        values = {
+            key: {one: kpi_value(group, KPIS[one]) for one in query["metrics"]}
+            for key, group in grouped(rows, columns).items()
+        }
+        compare(answered, values, columns)
