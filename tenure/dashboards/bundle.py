@@ -90,7 +90,8 @@ def _dashboard(
     shown = [node["meta"]["uuid"] for node in dashboard["position"].values() if _is_chart(node)]
     lines: dict[str, str] = {}
     for uuid in shown:
-        lines = dict(definitions_of(charts[uuid], datasets)) | lines
+        for label, definition in definitions_of(charts[uuid], datasets):
+            lines.setdefault(label, definition)
     text = "\n".join(f"- **{label}** — {definition}" for label, definition in lines.items())
     for node in dashboard["position"].values():
         if isinstance(node, dict) and node.get("type") == "MARKDOWN":

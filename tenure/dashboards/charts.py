@@ -224,7 +224,7 @@ def _heat(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
         # Thirteen months side by side need more than half a page.
         "xscale_interval": 2 if axis == "month" and spec["width"] < 7 else 1,
         "left_margin": 110, "bottom_margin": "auto", "value_bounds": [None, None],
-        "y_axis_format": dataset.axis_format(metric).replace("~s", ".2~s"), "show_legend": False,
+        "y_axis_format": dataset.axis_format(metric).replace("~s", ".2~s" if dataset.is_amount(metric) else ".4~s"), "show_legend": False,
         "show_percentage": False, "show_values": True, "xAxisLabelRotation": 0,
     }  # fmt: skip
     order = [[axis, True], [rows, False]]
