@@ -217,6 +217,7 @@ def _mixed(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
 
 def _heat(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
     axis, rows, metric = spec.get("x", "month"), spec["y"], spec["metric"]
+    digits = ".2~s" if dataset.is_amount(metric) else ".4~s"
     params = {
         **(MONTH_AXIS if axis == "month" else {"x_axis": axis}), "groupby": rows, "metric": metric, "row_limit": 10000,
         "sort_x_axis": "alpha_asc", "sort_y_axis": "alpha_desc", "normalize_across": "heatmap", "normalized": False,
@@ -224,7 +225,7 @@ def _heat(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
         # Thirteen months side by side need more than half a page.
         "xscale_interval": 2 if axis == "month" and spec["width"] < 7 else 1,
         "left_margin": 110, "bottom_margin": "auto", "value_bounds": [None, None],
-        "y_axis_format": dataset.axis_format(metric).replace("~s", ".2~s" if dataset.is_amount(metric) else ".4~s"), "show_legend": False,
+        "y_axis_format": dataset.axis_format(metric).replace("~s", digits), "show_legend": False,
         "show_percentage": False, "show_values": True, "xAxisLabelRotation": 0,
     }  # fmt: skip
     order = [[axis, True], [rows, False]]
