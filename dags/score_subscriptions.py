@@ -17,29 +17,31 @@ from tenure.settings import get_settings
 )
 def score_subscriptions() -> None:
     """
-    ### Train the churn model when it is due, and score every subscription on the network
+    ### Train the models when they are due, and score every subscription on the network
 
-    Starts when the base marts of a business day are built. Training happens only when the features or their labels
-    have changed, and the run is recorded in `model_run`; scores, reasons and segments go to schema `scores`.
+    Starts when the base marts of a business day are built. Training happens only when there is a new month, and each
+    run is recorded in `model_run` with what it was measured by. Scores, reasons, segments, lifetime values and
+    responses to offers go to schema `scores`. The log of each task has a line for each model.
 
     **When it is red** the log says why training was refused (one class only, a column known only after the outcome,
     too few rows). The last good model is kept, and the published scores stay as they are with their as-of date.
     """
 
-    @task(task_id="train_churn_model", task_display_name="Train churn model if due", **ALONE)
-    def train_churn_model() -> None:
+    @task(task_id="train_models", task_display_name="Train models if due", **ALONE)
+    def train_models() -> None:
         # Imported in the task: scikit-learn takes seconds, and a DAG file is read every minute.
-        from ml.pipeline import train_if_needed
+        from ml.pipeline import describe, train_if_needed
 
-        train_if_needed(get_settings())
+        for name, result in train_if_needed(get_settings()).items():
+            print(f"{name}: {describe(result)}")
 
-    @task(task_id="score_churn", task_display_name="Score churn and segments", **ALONE, outlets=[SCORED])
-    def score_churn() -> None:
-        from ml.pipeline import score
+    @task(task_id="score_subscriptions", task_display_name="Score subscriptions", **ALONE, outlets=[SCORED])
+    def score_all() -> None:
+        from ml.pipeline import describe, score
 
-        score(get_settings())
+        print(describe(score(get_settings())))
 
-    chain(train_churn_model(), score_churn())
+    chain(train_models(), score_all())
 
 
 score_subscriptions()

@@ -25,6 +25,10 @@ def main(arguments: list[str] | None = None) -> int:
             bands = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in result["bands"].items())
             print(f"scored {result['subscription_count']} subscriptions as of {result['as_of_date']}: {bands}")
             print(f"placed {result['customer_count']} customers, gave {result['reason_count']} reasons")
+            print(
+                f"valued {result['value_count']} subscriptions, judged {result['response_count']} possible contacts, "
+                f"chose {result['chosen_count']}"
+            )
             for name, count in result["unseen_values"].items():
                 print(f"{count} values of {name} are new to the model and count as other")
         else:

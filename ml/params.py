@@ -126,6 +126,38 @@ class ReasonParams(_Section):
     catalogue: tuple[ReasonEntry, ...]
 
 
+class UpliftParams(_Section):
+    """What the effect of a contact is judged by, and when differences between subscriptions are believed."""
+
+    inputs: tuple[str, ...] = Field(min_length=1)
+    penalty: float = Field(gt=0)
+    folds: int = Field(ge=2)
+    resamples: int = Field(ge=100)
+    minimum_row_count: int = Field(ge=50)
+
+
+class OfferParams(_Section):
+    """Limits of the choice of contacts."""
+
+    budget_amount: float = Field(ge=0)
+    contacts_per_customer: int = Field(ge=1)
+    maximum_recent_contacts: int = Field(ge=0)
+
+
+class LifetimeParams(_Section):
+    """Horizon, discount and back-test of the lifetime value."""
+
+    horizon_months: int = Field(ge=1)
+    annual_discount_rate: float = Field(ge=0, lt=1)
+    mean_months: int = Field(ge=1)
+    shrinkage_months: float = Field(ge=0)
+    longest_months_ahead: int = Field(ge=1)
+    back_test_months: int = Field(ge=1)
+    coverage: float = Field(gt=0, lt=1)
+    maximum_row_count: int = Field(ge=100)
+    boosting: dict[str, Any]
+
+
 class Params(_Section):
     """All of `params.yaml`."""
 
@@ -139,6 +171,9 @@ class Params(_Section):
     risk_bands: BandParams
     leakage: LeakageParams
     segments: SegmentParams
+    uplift: UpliftParams
+    offers: OfferParams
+    lifetime_value: LifetimeParams
     reasons: ReasonParams
 
 

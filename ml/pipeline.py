@@ -12,27 +12,33 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from ml import scoring, training
+from ml import scoring, training, worth_training
 from ml.errors import TrainingRefused
 from ml.params import Params, load_params
-from ml.registry import CHURN_MODEL, SEGMENT_MODEL, all_runs
+from ml.registry import CHURN_MODEL, LIFETIME_MODEL, OFFER_MODEL, SEGMENT_MODEL, all_runs
 from tenure.db import connect
 from tenure.settings import Settings
 
 LOCK = "tenure models"
+STEPS = {
+    CHURN_MODEL: training.train_churn,
+    SEGMENT_MODEL: training.train_segments,
+    LIFETIME_MODEL: worth_training.train_lifetime,
+    OFFER_MODEL: worth_training.train_offers,
+}
 
 
 def train_if_needed(settings: Settings, params: Params | None = None) -> dict[str, Any]:
     """Train each model that has not yet learnt from the newest month it could learn from.
 
-    Returns {"churn": {...}, "customer_segments": {...}}, each with "status" (trained, kept or refused), "reason" and,
-    where there is a model, "model_run_id" and its measures. Too little data is no error: the last good model stays,
-    and says why. Raises LeakageError when a feature is known only after the outcome.
+    Returns a dict by model (churn, customer_segments, lifetime_value, offer_response), each with "status" (trained,
+    kept or refused), "reason" and, where there is a model, "model_run_id" and its measures. Too little data is no
+    error: the last good model stays, and says why. Raises LeakageError when a feature is known only after the outcome.
     """
     params = params or load_params()
     results: dict[str, Any] = {}
     with _alone(settings) as connection:
-        for name, step in ((CHURN_MODEL, training.train_churn), (SEGMENT_MODEL, training.train_segments)):
+        for name, step in STEPS.items():
             try:
                 results[name] = step(connection, settings, params)
             except TrainingRefused as refusal:

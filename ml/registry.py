@@ -27,6 +27,8 @@ from tenure.settings import Settings
 
 CHURN_MODEL = "churn"
 SEGMENT_MODEL = "customer_segments"
+OFFER_MODEL = "offer_response"
+LIFETIME_MODEL = "lifetime_value"
 
 
 @dataclass(frozen=True)

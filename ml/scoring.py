@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import psycopg
 
+from ml import worth_scoring
 from ml.features import FeatureColumn, check_contract, has_history, read_scoring_rows, split_inputs
 from ml.model_file import load_model
 from ml.params import Params
@@ -44,6 +45,9 @@ def score(connection: Connection, settings: Settings, params: Params) -> dict[st
         probability, bands, reasons, findings = _score_churn(rows, champion, settings, params)
     customers, segment_run_id = _place_customers(connection, as_of_date, settings, params)
     run_id = champion.model_run_id if champion else None
+    values = worth_scoring.lifetime_rows(connection, as_of_date, settings, params)
+    risk = pd.DataFrame({"churn_probability": probability, "risk_band": bands}, index=rows["subscription_id"])
+    responses = worth_scoring.offer_rows(connection, as_of_date, risk, settings, params)
     with connection.transaction():
         count = replace_rows(
             connection,
@@ -77,6 +81,12 @@ def score(connection: Connection, settings: Settings, params: Params) -> dict[st
                 for row in customers.itertuples(index=False)
             ),
         )
+        value_count = replace_rows(
+            connection, "subscription_lifetime_value", worth_scoring.VALUE_COLUMNS, as_of_date, values
+        )
+        response_count = replace_rows(
+            connection, "offer_response", worth_scoring.RESPONSE_COLUMNS, as_of_date, responses
+        )
     connection.commit()
     return {
         "as_of_date": as_of_date.isoformat(),
@@ -85,6 +95,9 @@ def score(connection: Connection, settings: Settings, params: Params) -> dict[st
         "bands": dict(sorted(Counter(bands.tolist()).items())),
         "reason_count": reason_count,
         "customer_count": customer_count,
+        "value_count": value_count,
+        "response_count": response_count,
+        "chosen_count": sum(bool(row[worth_scoring.RESPONSE_COLUMNS.index("is_chosen")]) for row in responses),
         **findings,
     }
 

@@ -55,12 +55,12 @@ def train_churn(connection: Connection, settings: Settings, params: Params) -> d
     if as_of_date is None:
         raise TrainingRefused("no month has complete labels yet, so there is nothing to learn from")
     digest = feature_digest(columns)
-    kept = _known_run(connection, settings, CHURN_MODEL, as_of_date, digest, params)
+    kept = known_run(connection, settings, CHURN_MODEL, as_of_date, digest, params)
     if kept is not None:
-        return _result("kept", kept)
+        return result_of("kept", kept)
     connection.commit()
     rows = read_training_rows(settings, params, as_of_date)
-    return _result("trained", _fit_churn(connection, settings, params, columns, rows, as_of_date))
+    return result_of("trained", _fit_churn(connection, settings, params, columns, rows, as_of_date))
 
 
 def check_trainable(left: pd.Series, params: Params) -> None:
@@ -169,9 +169,9 @@ def train_segments(connection: Connection, settings: Settings, params: Params) -
     as_of_date = (pd.Timestamp(month) + pd.offsets.MonthEnd(0)).date()
     columns = [FeatureColumn(str(name), "numeric") for name in behaviour.columns]
     digest = feature_digest(columns)
-    kept = _known_run(connection, settings, SEGMENT_MODEL, as_of_date, digest, params)
+    kept = known_run(connection, settings, SEGMENT_MODEL, as_of_date, digest, params)
     if kept is not None:
-        return _result("kept", kept)
+        return result_of("kept", kept)
     try:
         model = segment_model(params).fit(behaviour)
     except ValueError as error:
@@ -209,7 +209,7 @@ def train_segments(connection: Connection, settings: Settings, params: Params) -
     )
     record_run(connection, run)
     connection.commit()
-    return _result("trained", run)
+    return result_of("trained", run)
 
 
 def _stability(
@@ -227,7 +227,7 @@ def _stability(
     return round(stability(fitted, model, behaviour), 4)
 
 
-def _known_run(
+def known_run(
     connection: Connection, settings: Settings, name: str, as_of_date: dt.date, digest: str, params: Params
 ) -> ModelRun | None:
     """The run of this month with these features and settings, if its file can still be used."""
@@ -252,7 +252,8 @@ def refused(connection: Connection, name: str, reason: str) -> dict[str, Any]:
     }
 
 
-def _result(status: str, run: ModelRun) -> dict[str, Any]:
+def result_of(status: str, run: ModelRun) -> dict[str, Any]:
+    """What a training step returns: the run, its measures, and why it was made or kept."""
     reasons = {
         "kept": "its month, features and parameters were learnt already",
         "trained": "a new month, new features or new parameters",

@@ -55,4 +55,42 @@ SCORE_TABLES = (
         primary key (as_of_date, customer_id)
     )
     """,
+    """
+    create table if not exists scores.subscription_lifetime_value (
+        as_of_date date not null,
+        subscription_id text not null,
+        customer_id text not null,
+        value_kind text not null,
+        expected_months numeric not null,
+        monthly_margin_amount numeric not null,
+        value_amount numeric not null,
+        deviation_amount numeric not null,
+        interval_scale numeric not null,
+        horizon_months integer not null,
+        annual_discount_rate numeric not null,
+        currency_code text not null,
+        model_run_id text not null,
+        primary key (as_of_date, subscription_id)
+    )
+    """,
+    """
+    create table if not exists scores.offer_response (
+        as_of_date date not null,
+        subscription_id text not null,
+        campaign_name text not null,
+        outcome_code text not null,
+        verdict_name text not null,
+        uplift_rate numeric not null,
+        is_individual boolean not null,
+        is_contactable boolean not null,
+        outcome_value_amount numeric,
+        contact_cost_amount numeric,
+        increment_amount numeric,
+        currency_code text,
+        is_chosen boolean not null,
+        reason_text text not null,
+        model_run_id text not null,
+        primary key (as_of_date, subscription_id, campaign_name)
+    )
+    """,
 )

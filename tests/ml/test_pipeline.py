@@ -11,11 +11,15 @@ import pytest
 
 from ml import pipeline
 from ml.errors import ModelFileError
+from ml.params import load_params
 from tenure.db import connect
 from tenure.settings import Settings
 from tests.conftest import BuiltWarehouse
 
-SCORE_TABLES = ("churn_score", "churn_reason", "customer_segment", "model_run")
+SCORE_TABLES = (
+    "churn_score", "churn_reason", "customer_segment", "subscription_lifetime_value", "offer_response", "model_run",
+)  # fmt: skip
+MODELS = {"churn", "customer_segments", "lifetime_value", "offer_response"}
 
 
 def rows(settings: Settings, statement: str) -> list[tuple[Any, ...]]:
@@ -141,6 +145,68 @@ def test_customers__have_one_segment_and_the_best_tier_of_their_lines(built: Set
     assert len(names) >= 3
 
 
+def test_every_line__has_a_lifetime_value_in_a_currency(built: Settings) -> None:
+    assert rows(
+        built,
+        """
+        select
+            (select count(*) from scores.churn_score) - count(*), count(*) filter (where expected_months <= 0),
+            count(*) filter (where deviation_amount < 0), count(distinct currency_code)
+        from scores.subscription_lifetime_value
+        """,
+    ) == [(0, 0, 0, 1)]
+
+
+def test_offers__are_proposed_within_every_limit(built: Settings) -> None:
+    limits = load_params().offers
+    (found,) = rows(
+        built,
+        """
+        select
+            count(*), count(distinct subscription_id), coalesce(sum(contact_cost_amount), 0),
+            count(*) filter (where increment_amount <= contact_cost_amount), count(*) filter (where not is_contactable)
+        from scores.offer_response where is_chosen
+        """,
+    )
+    count, lines, cost, unprofitable, barred = found
+    assert count == lines > 0
+    assert cost <= limits.budget_amount
+    assert (unprofitable, barred) == (0, 0)
+    # Agreement is checked against the deliveries, not against the table that the choice was made from.
+    assert rows(
+        built,
+        """
+        select count(*) from scores.offer_response as response
+        join features.offer_candidate as candidate using (subscription_id, campaign_name)
+        where response.is_chosen and not (candidate.is_consented and candidate.is_eligible)
+        """,
+    ) == [(0,)]
+    with connect("owner", settings=built) as connection:
+        withdrawn = connection.execute(
+            """
+            with said as (
+                select distinct on (customer_id, channel_code) customer_id, channel_code, is_granted
+                from raw_crm.consent where purpose_code = 'marketing'
+                order by customer_id, channel_code, effective_at desc, consent_id desc
+            )
+            select count(*) from scores.offer_response as response
+            join features.offer_candidate as candidate using (subscription_id, campaign_name)
+            join said on said.customer_id = candidate.customer_id and said.channel_code = candidate.channel_code
+            where response.is_chosen and not said.is_granted
+            """
+        ).fetchone()
+    assert withdrawn == (0,)
+
+
+def test_campaigns__without_effect_in_truth_are_not_proposed(built: Settings) -> None:
+    # Bonus data, One plan up by app, Video and music and Points gift change nothing in the simulator's truth.
+    chosen = {
+        name for (name,) in rows(built, "select distinct campaign_name from scores.offer_response where is_chosen")
+    }
+    assert chosen
+    assert chosen <= {"Renew and save", "Data pack", "One plan up"}
+
+
 def test_second_training_and_scoring__change_nothing(built: Settings) -> None:
     before = content(built)
     trained = pipeline.train_if_needed(built)
@@ -152,9 +218,7 @@ def test_second_training_and_scoring__change_nothing(built: Settings) -> None:
 def test_training_from_nothing__gives_the_same_run_and_scores(built: Settings) -> None:
     before = content(built)
     with connect("scorer", settings=built) as connection:
-        connection.execute(
-            "truncate scores.model_run, scores.churn_score, scores.churn_reason, scores.customer_segment"
-        )
+        connection.execute("truncate " + ", ".join(f"scores.{name}" for name in SCORE_TABLES))
     for path in built.models_dir.iterdir():
         path.unlink()
     trained = pipeline.train_if_needed(built)
@@ -200,6 +264,6 @@ def test_rows_after_as_of_date__change_nothing(built: Settings) -> None:
 
 def test_models__lists_every_run(built: Settings) -> None:
     found = pipeline.models(built)
-    assert {run["model_name"] for run in found} == {"churn", "customer_segments"}
-    assert sum(run["is_champion"] for run in found) == 2
+    assert {run["model_name"] for run in found} == MODELS
+    assert sum(run["is_champion"] for run in found) == len(MODELS)
     json.dumps(found)

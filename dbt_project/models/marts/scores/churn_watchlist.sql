@@ -113,37 +113,6 @@ contracts as (
 
 ),
 
-ranked_contacts as (
-
-    select
-        contact.subscription_id,
-        contact.campaign_id,
-        {{ local_date('contact.contacted_at') }} as contact_date,
-        contact.response_code,
-        {{ local_date('contact.contacted_at') }} > {{ date_plus('as_of.as_of_date', -30) }} as is_recent,
-        row_number() over (
-            partition by contact.subscription_id order by contact.contacted_at desc, contact.campaign_contact_id desc
-        ) as recency
-    from {{ ref('stg_marketing__campaign_contact') }} as contact
-    inner join as_of
-        on contact.contacted_at < as_of.as_of_end_at
-    where not contact.is_control
-
-),
-
-contacts as (
-
-    select
-        subscription_id,
-        max(case when recency = 1 then campaign_id end) as last_campaign_id,
-        max(case when recency = 1 then contact_date end) as last_campaign_date,
-        max(case when recency = 1 then response_code end) as last_campaign_response_code,
-        count(*) filter (where is_recent) as recent_contact_count
-    from ranked_contacts
-    group by subscription_id
-
-),
-
 care_states as (
 
     select
@@ -193,40 +162,6 @@ care as (
     from ranked_care
     group by subscription_id
 
-),
-
-consent_states as (
-
-    select
-        consent.customer_id,
-        consent.channel_code,
-        consent.is_granted,
-        row_number() over (
-            partition by consent.customer_id, consent.channel_code
-            order by consent.effective_at desc, consent.consent_id desc
-        ) as recency
-    from {{ ref('stg_crm__consent') }} as consent
-    inner join as_of
-        on consent.effective_at < as_of.as_of_end_at
-    where consent.purpose_code = 'marketing'
-
-),
-
-consents as (
-
-    -- What is said of a channel by name goes before what is said of any.
-    select
-        customer_id,
-        {%- for channel in channels %}
-            coalesce(
-                {{ dbt.bool_or("case when channel_code = '" ~ channel ~ "' then is_granted end") }},
-                {{ dbt.bool_or("case when channel_code = 'any' then is_granted end") }}
-            ) as is_{{ channel }}_allowed{% if not loop.last %},{% endif %}
-        {%- endfor %}
-    from consent_states
-    where recency = 1
-    group by customer_id
-
 )
 
 select
@@ -263,8 +198,12 @@ select
     contacts.last_campaign_response_code,
     cast(coalesce(contacts.recent_contact_count, 0) as integer) as recent_contact_count,
     {%- for channel in channels %}
-        consents.is_{{ channel }}_allowed{% if not loop.last %},{% endif %}
+        consents.is_{{ channel }}_allowed,
     {%- endfor %}
+    cast(lifetime.value_amount as numeric(18, 2)) as lifetime_value_amount,
+    offers.campaign_name as recommended_campaign_name,
+    offers.reason_text as recommended_offer_reason,
+    offers.increment_amount as recommended_increment_amount
 from at_risk
 inner join {{ ref('subscription_monthly') }} as monthly
     on at_risk.subscription_id = monthly.subscription_id and at_risk.month = monthly.month
@@ -278,7 +217,14 @@ left join contracts
     on at_risk.subscription_id = contracts.subscription_id
 left join care
     on at_risk.subscription_id = care.subscription_id
-left join contacts
+left join {{ ref('int_last_campaign_contact') }} as contacts
     on at_risk.subscription_id = contacts.subscription_id
-left join consents
+left join {{ ref('int_marketing_consent') }} as consents
     on monthly.customer_id = consents.customer_id
+left join {{ ref('stg_scores__subscription_lifetime_value') }} as lifetime
+    on at_risk.subscription_id = lifetime.subscription_id and at_risk.scored_date = lifetime.as_of_date
+left join {{ ref('offer_response') }} as offers
+    on at_risk.subscription_id = offers.subscription_id
+        and at_risk.scored_date = offers.as_of_date
+        and offers.outcome_code = 'stayed'
+        and offers.is_chosen

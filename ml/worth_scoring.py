@@ -1,0 +1,83 @@
+"""Scoring of the models of worth: the lifetime value of every line, and the response of every candidate of an offer."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psycopg
+
+from ml.lifetime_value import LifetimeModel, read_panel
+from ml.model_file import load_model
+from ml.offers import OfferResponseModel, read_candidates, respond
+from ml.params import Params
+from ml.registry import LIFETIME_MODEL, OFFER_MODEL, find_champion, model_path
+from tenure.settings import Settings
+
+Connection = psycopg.Connection[Any]
+Rows = list[tuple[Any, ...]]
+
+VALUE_COLUMNS = (
+    "as_of_date", "subscription_id", "customer_id", "value_kind", "expected_months", "monthly_margin_amount",
+    "value_amount", "deviation_amount", "interval_scale", "horizon_months", "annual_discount_rate", "currency_code",
+    "model_run_id",
+)  # fmt: skip
+RESPONSE_COLUMNS = (
+    "as_of_date", "subscription_id", "campaign_name", "outcome_code", "verdict_name", "uplift_rate", "is_individual",
+    "is_contactable", "outcome_value_amount", "contact_cost_amount", "increment_amount", "currency_code", "is_chosen",
+    "reason_text", "model_run_id",
+)  # fmt: skip
+
+
+def lifetime_rows(connection: Connection, as_of_date: dt.date, settings: Settings, params: Params) -> Rows:
+    """Rows of scores.subscription_lifetime_value; none without a model."""
+    champion = find_champion(connection, LIFETIME_MODEL)
+    if champion is None:
+        return []
+    model: LifetimeModel = load_model(model_path(settings, champion.model_run_id), champion.model_sha256, settings)
+    panel, _ = read_panel(connection, params)
+    rows = panel.scored(params.lifetime_value.mean_months)
+    months = params.lifetime_value.horizon_months
+    survival = model.survival(rows, months)
+    value = model.expected(rows, months)
+    deviation = model.deviation(value)
+    margin = model.monthly_margin(rows)
+    return [
+        (
+            as_of_date, row.subscription_id, row.customer_id, row.kind, _decimal(survival[place].sum(), 2),
+            _decimal(margin[place], 2), _decimal(value[place], 2), _decimal(deviation[place], 2),
+            _decimal(model.scale_, 4), months, _decimal(params.lifetime_value.annual_discount_rate, 4),
+            champion.details["currency_code"], champion.model_run_id,
+        )
+        for place, row in enumerate(rows.itertuples(index=False))
+    ]  # fmt: skip
+
+
+def offer_rows(
+    connection: Connection, as_of_date: dt.date, risk: pd.DataFrame, settings: Settings, params: Params
+) -> Rows:
+    """Rows of scores.offer_response; none without a model. `risk`: see `offers.respond`."""
+    champion = find_champion(connection, OFFER_MODEL)
+    if champion is None:
+        return []
+    model: OfferResponseModel = load_model(model_path(settings, champion.model_run_id), champion.model_sha256, settings)
+    candidates = read_candidates(connection, params)
+    if candidates.empty:
+        return []
+    found, _ = respond(candidates, risk, model, params)
+    return [
+        (
+            as_of_date, row.subscription_id, row.campaign_name, row.outcome_code, row.verdict_name,
+            _decimal(row.uplift_rate, 6), row.is_individual, row.is_contactable, _decimal(row.outcome_value_amount, 2),
+            _decimal(row.contact_cost_amount, 4), _decimal(row.increment_amount, 2), row.currency_code, row.is_chosen,
+            row.reason_text, champion.model_run_id,
+        )
+        for row in found.itertuples(index=False)
+    ]  # fmt: skip
+
+
+def _decimal(value: Any, places: int) -> Decimal | None:
+    return None if np.isnan(value) else Decimal(f"{value:.{places}f}")
