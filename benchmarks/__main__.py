@@ -22,6 +22,7 @@ BENCHMARKS = {
     "refresh_flat": ("refresh", "refresh_flat"),
     "refresh_full": ("refresh", "refresh_full"),
     "trust": ("refresh", "trust"),
+    "churn_quality": ("churn_quality", "churn_quality"),
     "cookbook": ("cookbook", "cookbook"),
 }
 SMALLER = {"TENURE_BENCH_ROWS", "TENURE_BENCH_RUNS"}
