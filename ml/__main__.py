@@ -1,4 +1,4 @@
-"""`python -m ml train | score | models`: the models from the command line."""
+"""`python -m ml train | score | models | explain SUBSCRIPTION_ID`: the models from the command line."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ from tenure.settings import get_settings
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and print one line per result; returns the exit status (0 done, 1 refused, 2 wrong use)."""
     parser = argparse.ArgumentParser(prog="python -m ml", description=__doc__)
-    parser.add_argument("command", choices=["train", "score", "models"])
-    command = parser.parse_args(arguments).command
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("train", "score", "models"):
+        commands.add_parser(name)
+    commands.add_parser("explain").add_argument("subscription_id")
+    asked = parser.parse_args(arguments)
+    command = asked.command
     try:
         settings = get_settings()
         if command == "train":
@@ -31,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
             )
             for name, count in result["unseen_values"].items():
                 print(f"{count} values of {name} are new to the model and count as other")
+        elif command == "explain":
+            print("\n".join(pipeline.explain(settings, asked.subscription_id)))
         else:
             for run in pipeline.models(settings):
                 print(json.dumps(run, ensure_ascii=False))

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.stats import binom
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
 from ml.churn import sample_stayers
 from ml.params import Params
+from ml.profit import CampaignProfit, expected_maximum_profit
 
 IntArray = npt.NDArray[np.int_]
 FloatArray = npt.NDArray[np.float64]
@@ -36,12 +38,15 @@ class Evaluation:
     """Measures of a model. `auc` and `top_decile_lift` are ratios, `calibration_error` is in probability (0-1).
 
     `method` says whether they are of later months (out_of_time) or, for lack of months, of cross-validation.
+    `calibrated_decile_count` is how many of ten groups by probability have the leavers that it promises.
     """
 
     method: str
     auc: float
     top_decile_lift: float
     calibration_error: float
+    calibrated_decile_count: int
+    profit: CampaignProfit
     positive_rate: float
     train_row_count: int
     test_row_count: int
@@ -73,6 +78,18 @@ def calibration_error(left: npt.ArrayLike, probability: npt.ArrayLike) -> float:
     order = np.argsort(score, kind="stable")
     parts = [part for part in np.array_split(order, CALIBRATION_BINS) if len(part)]
     return float(sum(abs(score[p].mean() - target[p].mean()) * len(p) for p in parts) / len(target))
+
+
+def calibrated_decile_count(left: npt.ArrayLike, probability: npt.ArrayLike) -> int:
+    """Of ten groups by probability, those whose leavers lie in the 99 % interval of the leavers expected.
+
+    The number of leavers of a group of n with mean probability p is compared to the binomial of n and p.
+    """
+    target, score = np.asarray(left, dtype=int), np.asarray(probability, dtype=float)
+    order = np.argsort(score, kind="stable")
+    parts = [part for part in np.array_split(order, CALIBRATION_BINS) if len(part)]
+    bounds = [binom.interval(0.99, len(part), score[part].mean()) for part in parts]
+    return sum(low <= target[part].sum() <= high for part, (low, high) in zip(parts, bounds, strict=True))
 
 
 def out_of_time_split(as_of_date: pd.Series, left: npt.ArrayLike, params: Params) -> OutOfTimeSplit | None:
@@ -133,6 +150,7 @@ def evaluate_churn(
         (len(split.train), len(split.test)),
         (split.train_dates, split.test_dates),
         tuple(float(value) for value in model.blend_),
+        params,
     )
 
 
@@ -151,7 +169,7 @@ def _cross_validate(
     covered = (dates.min(), dates.max())
     blend = tuple(float(value) for value in np.mean(blends, axis=0))
     counts = (len(target), len(target))
-    return _evaluation("cross_validation", target, probability, target, counts, (covered, covered), blend)
+    return _evaluation("cross_validation", target, probability, target, counts, (covered, covered), blend, params)
 
 
 def _evaluation(
@@ -162,12 +180,15 @@ def _evaluation(
     row_counts: tuple[int, int],
     dates: tuple[tuple[dt.date, dt.date], tuple[dt.date, dt.date]],
     blend: tuple[float, ...],
+    params: Params,
 ) -> Evaluation:
     return Evaluation(
         method=method,
         auc=float(roc_auc_score(tested, probability)),
         top_decile_lift=top_decile_lift(tested, probability),
         calibration_error=calibration_error(tested, probability),
+        calibrated_decile_count=calibrated_decile_count(tested, probability),
+        profit=expected_maximum_profit(tested, probability, params.profit),
         positive_rate=float(target.mean()),
         train_row_count=row_counts[0],
         test_row_count=row_counts[1],

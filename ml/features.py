@@ -101,11 +101,17 @@ def read_training_rows(settings: Settings, params: Params, up_to: dt.date | None
     return rows[has_history(rows, params)].reset_index(drop=True)
 
 
-def read_scoring_rows(settings: Settings, params: Params) -> pd.DataFrame:
-    """The rows of the newest as_of_date, one per subscription on the network, ordered by subscription_id."""
+def read_scoring_rows(settings: Settings, params: Params, subscription_id: str | None = None) -> pd.DataFrame:
+    """The rows of the newest as_of_date, one per subscription on the network, ordered by subscription_id.
+
+    With a `subscription_id` only its row, or none.
+    """
     with connect("scorer", settings=settings) as connection:
-        statement = sql.SQL("select {} from {} f where f.is_scoring order by f.subscription_id").format(
-            _select_list(connection, params), sql.Identifier(*FEATURE_TABLE)
+        only: sql.Composable = sql.SQL("")
+        if subscription_id is not None:
+            only = sql.SQL(" and f.subscription_id = {}").format(sql.Literal(subscription_id))
+        statement = sql.SQL("select {} from {} f where f.is_scoring{} order by f.subscription_id").format(
+            _select_list(connection, params), sql.Identifier(*FEATURE_TABLE), only
         )
         text = statement.as_string(connection)
     rows = _read(settings, text)

@@ -71,6 +71,16 @@ class BandParams(_Section):
     medium_odds_ratio: float = Field(gt=1)
 
 
+class ProfitParams(_Section):
+    """Amounts and acceptance of a retention campaign."""
+
+    customer_value_amount: float = Field(gt=0)
+    offer_amount: float = Field(ge=0)
+    contact_amount: float = Field(ge=0)
+    acceptance_alpha: float = Field(gt=0)
+    acceptance_beta: float = Field(gt=0)
+
+
 class LeakageParams(_Section):
     """What the leakage guard refuses."""
 
@@ -169,6 +179,7 @@ class Params(_Section):
     training: TrainingParams
     churn_model: ChurnModelParams
     risk_bands: BandParams
+    profit: ProfitParams
     leakage: LeakageParams
     segments: SegmentParams
     uplift: UpliftParams

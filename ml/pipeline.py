@@ -14,6 +14,7 @@ import psycopg
 
 from ml import scoring, training, worth_training
 from ml.errors import TrainingRefused
+from ml.explanation import explain_subscription, in_words
 from ml.params import Params, load_params
 from ml.registry import CHURN_MODEL, LIFETIME_MODEL, OFFER_MODEL, SEGMENT_MODEL, all_runs
 from tenure.db import connect
@@ -57,6 +58,13 @@ def score(settings: Settings, params: Params | None = None) -> dict[str, Any]:
     """
     with _alone(settings) as connection:
         return scoring.score(connection, settings, params or load_params())
+
+
+def explain(settings: Settings, subscription_id: str, params: Params | None = None) -> list[str]:
+    """Why a subscription has the score that it has, as lines to read. Raises as `explain_subscription` does."""
+    params = params or load_params()
+    with connect("scorer", settings=settings) as connection:
+        return in_words(explain_subscription(connection, settings, params, subscription_id), params)
 
 
 def models(settings: Settings) -> list[dict[str, Any]]:

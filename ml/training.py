@@ -123,6 +123,9 @@ def _churn_run(
     details = {
         "evaluation": measured.method,
         "blend": [round(value, 6) for value in measured.blend],
+        "calibrated_decile_count": measured.calibrated_decile_count,
+        "campaign_profit_amount": round(measured.profit.profit_amount, 6),
+        "profitable_contact_share": round(measured.profit.contact_share, 6),
         "refit_from_date": min(rows["as_of_date"]).isoformat(),
         "refit_to_date": max(rows["as_of_date"]).isoformat(),
         "refit_row_count": len(rows),

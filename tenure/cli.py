@@ -119,9 +119,9 @@ def upgrade() -> None:
     say(f"{count} steps done; `tenure build` brings the marts up to date" if count else "nothing to upgrade")
 
 
-def _models(command: str) -> None:
+def _models(*command: str) -> None:
     # The models build on this package, never the other way, so they run as a program of their own.
-    done = subprocess.run([sys.executable, "-m", "ml", command], check=False)
+    done = subprocess.run([sys.executable, "-m", "ml", *command], check=False)
     if done.returncode != 0:
         raise typer.Exit(done.returncode)
 
@@ -136,6 +136,18 @@ def train() -> None:
 def score() -> None:
     """Score every subscription on the network with the champion models; `tenure build` then publishes."""
     _models("score")
+
+
+@app.command()
+def models() -> None:
+    """Every model run, newest first: what it learnt from, how good it is, which one is in use. One JSON a line."""
+    _models("models")
+
+
+@app.command()
+def explain(subscription_id: Annotated[str, typer.Argument(help="as in the marts")]) -> None:
+    """Why a subscription on the network has the churn score that it has."""
+    _models("explain", "--", subscription_id)
 
 
 @app.command()

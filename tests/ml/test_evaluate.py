@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.evaluate import calibration_error, evaluate_churn, out_of_time_split, top_decile_lift
+from ml.evaluate import calibrated_decile_count, calibration_error, evaluate_churn, out_of_time_split, top_decile_lift
 from ml.params import load_params
 
 PARAMS = load_params()
@@ -68,3 +68,13 @@ def test_evaluation__without_months_falls_back_to_folds_and_says_so() -> None:
     assert found.method == "cross_validation"
     assert found.auc > 0.7
     assert found.test_row_count == 600
+
+
+def test_calibrated_deciles__are_those_that_hold_what_they_promise() -> None:
+    probability = np.repeat(np.linspace(0.05, 0.5, 10), 200)
+    left = np.concatenate([np.arange(200) < round(200 * chance) for chance in np.linspace(0.05, 0.5, 10)]).astype(int)
+    assert calibrated_decile_count(left, probability) == 10
+    # The first group promises 10 leavers of 200 and has 40; the last promises 100 and has none.
+    left[:40] = 1
+    left[-200:] = 0
+    assert calibrated_decile_count(left, probability) == 8

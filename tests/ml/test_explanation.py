@@ -1,0 +1,60 @@
+"""Reasons on demand: the same as the watch list's where it has some, and for everyone else too."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from ml import pipeline
+from tenure.db import connect
+from tenure.errors import TenureError
+from tenure.settings import ROOT, Settings
+from tests.conftest import BuiltWarehouse
+
+
+def _scored(settings: Settings, band: str) -> tuple[str, Any, list[str]]:
+    """A subscription of a band, its probability and its stored reasons, strongest first."""
+    with connect("scorer", settings=settings) as connection:
+        return connection.execute(
+            "select s.subscription_id, s.churn_probability, coalesce(array_agg(r.reason_text order by r.reason_rank)"
+            " filter (where r.reason_rank is not null), '{}')"
+            " from scores.churn_score s left join scores.churn_reason r using (as_of_date, subscription_id)"
+            " where s.risk_band = %s group by 1, 2 order by s.subscription_id limit 1",
+            (band,),
+        ).fetchone()
+
+
+@pytest.mark.parametrize("band", ["high", "medium", "low"])
+def test_explanation__agrees_with_what_is_stored(built_warehouse: BuiltWarehouse, band: str) -> None:
+    subscription_id, probability, stored = _scored(built_warehouse.settings, band)
+    first, *rest = pipeline.explain(built_warehouse.settings, subscription_id)
+    assert f"Subscription {subscription_id}, as of" in first
+    assert f"{float(probability):.1%} chance of leaving" in first
+    assert f"({band} risk)" in first
+    said = [line.split(". ", 1)[1].rsplit(" (raises", 1)[0] for line in rest if line.lstrip()[0].isdigit()]
+    # Those at low risk have no reasons stored, and are explained all the same.
+    assert said == stored or (band == "low" and not stored)
+    assert len(rest) > 1
+
+
+def test_a_line_that_is_too_new__has_no_probability(built_warehouse: BuiltWarehouse) -> None:
+    subscription_id, probability, _ = _scored(built_warehouse.settings, "not_enough_history")
+    assert probability is None
+    lines = pipeline.explain(built_warehouse.settings, subscription_id)
+    assert "too new for a score (less than 30 days)" in lines[0]
+    assert len(lines) == 2
+
+
+def test_a_line_that_is_not_on_the_network__is_refused(built_warehouse: BuiltWarehouse) -> None:
+    with pytest.raises(TenureError, match="'nobody' is not on the network"):
+        pipeline.explain(built_warehouse.settings, "nobody")
+
+
+def test_command__of_a_wrong_use_says_so() -> None:
+    done = subprocess.run([sys.executable, "-m", "ml", "explain"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "subscription_id" in done.stderr
+    assert "Traceback" not in done.stderr
