@@ -89,7 +89,7 @@ def calibrated_decile_count(left: npt.ArrayLike, probability: npt.ArrayLike) -> 
     order = np.argsort(score, kind="stable")
     parts = [part for part in np.array_split(order, CALIBRATION_BINS) if len(part)]
     bounds = [binom.interval(0.99, len(part), score[part].mean()) for part in parts]
-    return sum(low <= target[part].sum() <= high for part, (low, high) in zip(parts, bounds, strict=True))
+    return sum(bool(low <= target[part].sum() <= high) for part, (low, high) in zip(parts, bounds, strict=True))
 
 
 def out_of_time_split(as_of_date: pd.Series, left: npt.ArrayLike, params: Params) -> OutOfTimeSplit | None:
