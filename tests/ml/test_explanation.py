@@ -20,13 +20,15 @@ __all__ = ["small"]
 def _scored(settings: Settings, band: str) -> tuple[str, Any, list[str]]:
     """A subscription of a band, its probability and its stored reasons, strongest first."""
     with connect("scorer", settings=settings) as connection:
-        return connection.execute(
+        found = connection.execute(
             "select s.subscription_id, s.churn_probability, coalesce(array_agg(r.reason_text order by r.reason_rank)"
             " filter (where r.reason_rank is not null), '{}')"
             " from scores.churn_score s left join scores.churn_reason r using (as_of_date, subscription_id)"
             " where s.risk_band = %s group by 1, 2 order by s.subscription_id limit 1",
             (band,),
         ).fetchone()
+    assert found is not None
+    return found
 
 
 def test_explanation__agrees_with_what_is_stored(small: Small) -> None:
