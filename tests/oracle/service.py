@@ -296,6 +296,16 @@ def _kind(service: Service, contact: Event) -> tuple[str, ...]:
     return contact.slice[0], row["channel_code"], row["direction"], service.queue(contact), row["topic_code"]
 
 
+def due_of(service: Service, ticket: Ticket) -> tuple[datetime | None, date | None]:
+    """When the target of a ticket fell due, and the month that it is judged in; None while it has not."""
+    first, last, clock = ticket.states[0], ticket.states[-1].row, service.operator.clock
+    due = ticket.opened_at + timedelta(hours=service.targets[last["ticket_type"], first.row["severity_code"]])
+    if due >= service.operator.end:
+        return None, None
+    day = clock.day(due)
+    return due, service.month_of(day, max(day, first.known(clock.day(ticket.opened_at))))
+
+
 def sla_by_kind(service: Service) -> dict[tuple[Any, ...], tuple[int, ...]]:
     """What sla_monthly counts of tickets, by month, region, customer type, ticket type and severity at the opening.
 
@@ -312,10 +322,8 @@ def sla_by_kind(service: Service) -> dict[tuple[Any, ...], tuple[int, ...]]:
             counts[("opened", "resolved", "reopened").index(turn)] += 1
             if turn == "resolved":
                 counts[4] += int((at - ticket.opened_at).total_seconds())
-        due = ticket.opened_at + timedelta(hours=service.targets[last["ticket_type"], first["severity_code"]])
-        if due < operator.end:
-            day = operator.clock.day(due)
-            month = service.month_of(day, max(day, ticket.states[0].known(operator.clock.day(ticket.opened_at))))
+        due, month = due_of(service, ticket)
+        if due and month:
             found[month, *kind][5] += 1
             found[month, *kind][6] += ticket.is_resolved_at(due, service.closes(month), operator.clock.zone)
     for kind in {key[1:] for key in found}:

@@ -46,17 +46,6 @@ revenue as (
 
 ),
 
-paid as (
-
-    select
-        invoice_id,
-        max(paid_at) filter (where not is_reversal) as last_paid_at
-    from {{ ref('stg_billing__payment') }}
-    where invoice_id is not null
-    group by invoice_id
-
-),
-
 dunning as (
 
     select
@@ -68,19 +57,24 @@ dunning as (
 
 ),
 
+-- A part payment or a correction lowers what is overdue, and does not end it.
 arrears as (
 
     select
         dunning.account_id,
         dunning.currency_code,
         min({{ local_date('dunning.occurred_at') }}) as last_reminded_date,
-        sum(dunning.amount) as overdue_amount
+        cast(sum(document.open_amount) as numeric(18, 2)) as overdue_amount
     from dunning
-    left join paid
-        on dunning.invoice_id = paid.invoice_id
+    cross join today
+    inner join {{ ref('int_receivable_document_month') }} as document
+        on dunning.account_id = document.account_id
+            and dunning.currency_code = document.currency_code
+            and dunning.invoice_id = document.invoice_id
+            and document.month = {{ month_of('today.as_of_date') }}
     where dunning.recency = 1
         and dunning.event_type in ('reminder', 'call', 'promise', 'suspension')
-        and (paid.last_paid_at is null or paid.last_paid_at < dunning.occurred_at)
+        and document.open_amount > 0
     group by dunning.account_id, dunning.currency_code
 
 ),
@@ -94,6 +88,25 @@ lines as (
     from {{ ref('subscription_monthly') }} as monthly
     cross join today
     where monthly.month = {{ month_of('today.as_of_date') }} and monthly.is_closing
+
+),
+
+planned as (
+
+    select
+        care.subscription_id,
+        care.action_type,
+        care.planned_date,
+        case when care.action_type = 'birthday' then 'birthday' else 'planned_care' end as reason_code,
+        row_number() over (
+            partition by care.subscription_id, care.action_type = 'birthday'
+            order by care.planned_date, care.action_type
+        ) as choice
+    from {{ ref('fct_care_action') }} as care
+    inner join lines
+        on care.subscription_id = lines.subscription_id
+    where care.outcome_code = 'planned'
+        and care.planned_date <= {{ date_plus('lines.as_of_date', var('care_ahead_days')) }}
 
 )
 
@@ -111,15 +124,12 @@ where contracts.contract_end_date between {{ date_plus('lines.as_of_date', -30) 
 union all
 
 select
-    care.subscription_id,
-    case when care.action_type = 'birthday' then 'birthday' else 'planned_care' end as reason_code,
-    min(care.planned_date) as reason_date,
-    min(care.action_type) || ' planned for ' || min(care.planned_date) as evidence
-from {{ ref('fct_care_action') }} as care
-inner join lines
-    on care.subscription_id = lines.subscription_id
-where care.outcome_code = 'planned' and care.planned_date <= {{ date_plus('lines.as_of_date', var('care_ahead_days')) }}
-group by care.subscription_id, case when care.action_type = 'birthday' then 'birthday' else 'planned_care' end
+    planned.subscription_id,
+    planned.reason_code,
+    planned.planned_date as reason_date,
+    planned.action_type || ' planned for ' || planned.planned_date as evidence
+from planned
+where planned.choice = 1
 
 union all
 

@@ -115,6 +115,21 @@ ranked as (
     from described
     where is_scored
 
+),
+
+-- Here, not below: of somebody who is not ranked, least() would make the best score.
+scored as (
+
+    select
+        month,
+        customer_id,
+        currency_code,
+        {%- for score in ['recency', 'frequency', 'money'] %}
+            cast(1 + floor(least({{ score }}_rank, 0.999999) * 5) as integer) as {{ score }}_score
+            {%- if not loop.last %},{% endif %}
+        {%- endfor %}
+    from ranked
+
 )
 
 select
@@ -146,11 +161,10 @@ select
         case when described.is_scored then coalesce(described.active_day_count, 0) end as bigint
     ) as active_day_count,
     {%- for score in ['recency', 'frequency', 'money'] %}
-        cast(1 + floor(least(ranked.{{ score }}_rank, 0.999999) * 5) as integer) as {{ score }}_score
-        {%- if not loop.last %},{% endif %}
+        scored.{{ score }}_score{% if not loop.last %},{% endif %}
     {%- endfor %}
 from described
-left join ranked
-    on described.month = ranked.month
-        and described.customer_id = ranked.customer_id
-        and described.currency_code = ranked.currency_code
+left join scored
+    on described.month = scored.month
+        and described.customer_id = scored.customer_id
+        and described.currency_code = scored.currency_code

@@ -1,0 +1,87 @@
+"""Lost customers, customers and groups by month, and the network beside them agree with a count over the files."""
+
+from __future__ import annotations
+
+import csv
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+
+from tests.oracle.agreement import SEEDS, SLICE, assert_same, rows_of
+from tests.oracle.care_queue import CareQueue
+from tests.oracle.conftest import Books
+from tests.oracle.customers import customers, groups, network
+from tests.oracle.lost import Lost
+from tests.oracle.retention import Retention
+from tests.oracle.service import Service
+from tests.oracle.summaries import Opinion
+
+
+def test_lost_customers(retention: Retention, marts: psycopg.Connection[Any]) -> None:
+    query = """
+        select subscription_id, stay_number, customer_id, left_at, left_date, churn_type,
+            region_id, brand_name, service_line, plan_type, value_tier, market_type, rival_name, stated_reason_code,
+            inferred_reason_code, evidence_date, evidence_count, lost_monthly_revenue_amount,
+            lost_yearly_revenue_amount, win_back_contact_count, win_back_delivered_count, win_back_accepted_count,
+            is_win_back_control, last_contacted_at, care_action_count, has_other_line, won_back_subscription_id,
+            returned_at, win_back_result
+        from lost_customer"""
+    expected = Lost(retention, SEEDS / "lost_reason.csv").rows()
+    assert_same({row[:2]: (*row[2:6], row[6:10], *row[10:]) for row in rows_of(marts, query)}, expected)
+    assert {row[9] for row in expected.values()} >= {"arrears", "network", "silent", "unknown"}
+
+
+def test_customers_by_month(retention: Retention, marts: psycopg.Connection[Any]) -> None:
+    query = """
+        select month, customer_id, customer_type, region_id, market_type, best_value_tier, opening_count, closing_count,
+            mobile_count, broadband_count, entry_count, churn_count, is_lost, tenure_days, service_revenue_amount,
+            total_net_amount, mean_revenue_amount, voice_seconds, data_bytes, recency_days, active_day_count,
+            recency_score, frequency_score, money_score
+        from customer_monthly"""
+    expected = customers(retention)
+    assert {row[-1] for row in expected.values()} >= {1, 3, 5, None}
+    assert any(row[10] for row in expected.values()), "nobody lost a last line"
+    assert_same({row[:2]: row[2:] for row in rows_of(marts, query)}, expected)
+
+
+def test_groups_by_month(retention: Retention, service: Service, marts: psycopg.Connection[Any]) -> None:
+    query = """
+        select month, customer_id, region_id, root_customer_id, opening_count, closing_count, retained_count,
+            retention_rate, churn_count, product_count, member_count, member_with_us_count, member_with_rival_count,
+            penetration_rate, service_revenue_amount, total_net_amount, ticket_count, resolved_ticket_count,
+            sla_judged_count, sla_met_count
+        from group_monthly"""
+    expected = groups(retention, service)
+    assert any(row[10] for row in expected.values()), "no member is with a rival"
+    assert any(row[14] for row in expected.values()), "no group had a ticket"
+    assert any(key[1] != row[1] for key, row in expected.items()), "no group belongs to another"
+    assert_same({row[:2]: row[2:] for row in rows_of(marts, query)}, expected)
+
+
+def test_network_beside_its_customers(service: Service, opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
+    with (SEEDS / "network_target.csv").open(encoding="utf-8", newline="") as file:
+        targets = {
+            row["technology_code"]: (row["service_line"], Decimal(row["min_availability_rate"]))
+            for row in csv.DictReader(file)
+        }
+    query = """
+        select month, region_id, technology_code, service_line, measured_day_count, target_met_day_count,
+            outage_day_count, availability_rate, drop_rate, throughput_mbps, latency_ms, outage_minutes,
+            affected_line_day_count, opening_count, opening_voluntary_churn_count, ticket_count, complaint_count,
+            network_ticket_count, network_contact_count
+        from network_quality_monthly"""
+    expected = network(service, opinion, targets)
+    assert all(any(row[place] for row in expected.values()) for place in range(1, 16))
+    assert_same({row[:3]: row[3:] for row in rows_of(marts, query)}, expected)
+
+
+def test_care_queue(opinion: Opinion, service: Service, books: Books, marts: psycopg.Connection[Any]) -> None:
+    query = f"""
+        select subscription_id, reason_code, reason_date, evidence, reason_count, customer_id, account_id, {SLICE},
+            service_revenue_amount, last_contact_at, manager_staff_id, last_action_at, last_action_type,
+            last_outcome_code, visit_count, call_count, done_count
+        from vip_care_queue"""
+    expected = CareQueue(opinion, service, books[0]).rows()
+    assert {reason for _, reason in expected} >= {"contract_expiry", "anomaly", "arrears"}
+    assert_same({row[:2]: (*row[2:7], row[7:12], *row[12:]) for row in rows_of(marts, query)}, expected)
