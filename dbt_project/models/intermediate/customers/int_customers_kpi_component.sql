@@ -32,26 +32,6 @@ lines as (
 
 ),
 
-region_history as (
-
-    {{ entity_history(ref('stg_crm__region'), 'region_id', ['population', 'households', 'firms']) }}
-
-),
-
-regions as (
-
-    select
-        months.month,
-        version.region_id,
-        cast(version.population as numeric) as population,
-        cast(version.households as numeric) as households,
-        cast(version.firms as numeric) as firms
-    from {{ ref('int_month') }} as months
-    inner join region_history as version
-        on {{ version_before('version', 'months.end_at') }}
-
-),
-
 components as (
 
     select
@@ -107,7 +87,7 @@ components as (
         population,
         households,
         firms
-    from regions
+    from {{ ref('int_region_month') }}
 
 )
 

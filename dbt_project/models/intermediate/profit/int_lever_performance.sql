@@ -19,19 +19,25 @@ with line_month as (
         monthly.win_back_count,
         monthly.voluntary_churn_count + monthly.involuntary_churn_count as lost_count,
         monthly.voice_seconds + monthly.data_bytes + monthly.sms_count as used_quantity,
-        opening_offer.monthly_fee_amount as opening_fee_amount,
-        closing_offer.monthly_fee_amount as closing_fee_amount
+        coalesce(
+            opening.main_offer_id <> closing.main_offer_id
+            and opening_offer.monthly_fee_amount < closing_offer.monthly_fee_amount,
+            false
+        ) as is_moved_up
     from {{ ref('subscription_monthly') }} as monthly
+    inner join {{ ref('int_month') }} as months
+        on monthly.month = months.month
     inner join {{ ref('int_subscription_month') }} as movement
         on monthly.month = movement.month and monthly.subscription_id = movement.subscription_id
     left join {{ ref('dim_subscription') }} as opening
         on movement.opening_subscription_sk = opening.subscription_sk
     left join {{ ref('dim_offer') }} as opening_offer
-        on opening.main_offer_id = opening_offer.offer_id and opening_offer.is_current
+        on opening.main_offer_id = opening_offer.offer_id and {{ version_before('opening_offer', 'months.start_at') }}
     left join {{ ref('dim_subscription') }} as closing
         on movement.closing_subscription_sk = closing.subscription_sk
     left join {{ ref('dim_offer') }} as closing_offer
-        on closing.main_offer_id = closing_offer.offer_id and closing_offer.is_current
+        on closing.main_offer_id = closing_offer.offer_id
+            and {{ version_before('closing_offer', 'movement.closing_at') }}
     where monthly.currency_code is not null
 
 ),
@@ -107,8 +113,10 @@ ran_out as (
         {{ month_of('contract_now.end_date') }} as month,
         count(later.contract_id) as later_count
     from contract_now
+    cross join {{ ref('int_as_of_date') }} as as_of
     left join contract_now as later
         on contract_now.subscription_id = later.subscription_id and later.end_date > contract_now.end_date
+    where contract_now.end_date <= as_of.as_of_date
     group by contract_now.contract_id, contract_now.subscription_id, {{ month_of('contract_now.end_date') }}
 
 ),
@@ -159,8 +167,8 @@ measured as (
         where is_closing
         group by month, region_id, currency_code
     ) as lines
-    inner join {{ ref('dim_region') }} as region
-        on lines.region_id = region.region_id
+    inner join {{ ref('int_region_month') }} as region
+        on lines.month = region.month and lines.region_id = region.region_id
     where lines.currency_code = '{{ var("home_currency_code") }}'
 
     union all
@@ -209,13 +217,18 @@ measured as (
         line_month.month,
         line_month.region_id,
         line_month.currency_code,
-        count(case when lever.lever_number <> 5 or line_month.service_line = 'mobile' then 1 end)
-            as addressable_quantity,
+        -- Where no usage was delivered, nobody knows who used a line.
+        count(
+            case
+                when lever.lever_number <> 5 or line_month.service_line = 'mobile' and line_month.used_quantity is not null
+                    then 1
+            end
+        ) as addressable_quantity,
         count(
             case
                 when lever.lever_number = 5 and line_month.service_line = 'mobile' and line_month.used_quantity > 0
                     then 1
-                when lever.lever_number = 7 and line_month.closing_fee_amount > line_month.opening_fee_amount then 1
+                when lever.lever_number = 7 and line_month.is_moved_up then 1
                 when lever.lever_number = 8 and addon_month.subscription_id is not null then 1
             end
         ) as success_quantity

@@ -1,5 +1,5 @@
 -- What is to be done in each stage, beside what the stage came to in each month. A contact belongs to the stage of the
--- month end before it: the stage after it may be its result.
+-- month end before it: the stage after it may be its result. Who was in none has either joined since or aged out.
 with results as (
 
     select
@@ -35,7 +35,10 @@ contacts as (
     left join {{ ref('int_subscription_stage_monthly') }} as stage
         on contact.subscription_id = stage.subscription_id
             and months.month = {{ date_plus('stage.month', 1, 'month') }}
+    left join {{ ref('int_subscription_lifetime') }} as lifetime
+        on contact.subscription_id = lifetime.subscription_id
     where not contact.is_control
+        and (stage.lifecycle_stage_code is not null or lifetime.activated_at >= months.start_at)
         and contact.assigned_at < {{ as_of_end_at() }}
         and months.month > (select min(first.month) from {{ ref('int_month') }} as first)
     group by
