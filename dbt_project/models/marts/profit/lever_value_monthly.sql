@@ -10,7 +10,8 @@ with windowed as (
         now.currency_code,
         now.addressable_quantity,
         sum(past.addressable_quantity) as window_addressable_quantity,
-        sum(past.success_quantity) as window_success_quantity
+        -- With decimals enough that a rate times millions of people keeps its cents.
+        cast(sum(past.success_quantity) as numeric(38, 20)) as window_success_quantity
     from {{ ref('int_lever_performance') }} as now
     inner join {{ ref('int_lever_performance') }} as past
         on now.lever_number = past.lever_number
@@ -114,7 +115,8 @@ shared as (
 
     select
         staked.*,
-        round(staked.unrounded_amount, 2) as yearly_contribution_margin_amount,
+        -- What a rate lacks beyond its decimals is not to decide between two cents.
+        round(round(staked.unrounded_amount, 7), 2) as yearly_contribution_margin_amount,
         operator_margin.yearly_margin_amount,
         sum(staked.unrounded_amount) over (
             partition by staked.lever_number, staked.month, staked.currency_code
