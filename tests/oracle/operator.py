@@ -131,6 +131,11 @@ class Operator:
         """Whether late data no longer restates the month."""
         return self.as_of >= next_month(month) - timedelta(days=1) + timedelta(days=self.clock.close_days)
 
+    @property
+    def ends_within_a_month(self) -> bool:
+        """Whether the last month is under way: it is billed and its costs are booked as it ends."""
+        return self.as_of < next_month(self.as_of.replace(day=1)) - timedelta(days=1)
+
     def is_open(self, month: date) -> bool:
         """Whether the month is still running."""
         return month == self.as_of.replace(day=1)
