@@ -38,7 +38,8 @@ class Evaluation:
     """Measures of a model. `auc` and `top_decile_lift` are ratios, `calibration_error` is in probability (0-1).
 
     `method` says whether they are of later months (out_of_time) or, for lack of months, of cross-validation.
-    `calibrated_decile_count` is how many of ten groups by probability have the leavers that it promises.
+    `calibrated_decile_count` is how many of ten groups by probability have the leavers that it promises. `test_rows`
+    are the positions of the rows tested, in order, and `test_probability` what was predicted of them.
     """
 
     method: str
@@ -53,6 +54,8 @@ class Evaluation:
     train_dates: tuple[dt.date, dt.date]
     test_dates: tuple[dt.date, dt.date]
     blend: tuple[float, ...]
+    test_rows: IntArray
+    test_probability: FloatArray
 
 
 def top_decile_lift(left: npt.ArrayLike, probability: npt.ArrayLike) -> float:
@@ -144,7 +147,7 @@ def evaluate_churn(
     probability = model.predict_proba(frame.iloc[split.test])[:, 1]
     return _evaluation(
         "out_of_time",
-        target[split.test],
+        split.test,
         probability,
         target,
         (len(split.train), len(split.test)),
@@ -169,7 +172,8 @@ def _cross_validate(
     covered = (dates.min(), dates.max())
     blend = tuple(float(value) for value in np.mean(blends, axis=0))
     counts = (len(target), len(target))
-    return _evaluation("cross_validation", target, probability, target, counts, (covered, covered), blend, params)
+    tested = np.arange(len(target))
+    return _evaluation("cross_validation", tested, probability, target, counts, (covered, covered), blend, params)
 
 
 def _evaluation(
@@ -182,17 +186,20 @@ def _evaluation(
     blend: tuple[float, ...],
     params: Params,
 ) -> Evaluation:
+    left = target[tested]
     return Evaluation(
         method=method,
-        auc=float(roc_auc_score(tested, probability)),
-        top_decile_lift=top_decile_lift(tested, probability),
-        calibration_error=calibration_error(tested, probability),
-        calibrated_decile_count=calibrated_decile_count(tested, probability),
-        profit=expected_maximum_profit(tested, probability, params.profit),
+        auc=float(roc_auc_score(left, probability)),
+        top_decile_lift=top_decile_lift(left, probability),
+        calibration_error=calibration_error(left, probability),
+        calibrated_decile_count=calibrated_decile_count(left, probability),
+        profit=expected_maximum_profit(left, probability, params.profit),
         positive_rate=float(target.mean()),
         train_row_count=row_counts[0],
         test_row_count=row_counts[1],
         train_dates=dates[0],
         test_dates=dates[1],
         blend=blend,
+        test_rows=tested,
+        test_probability=probability,
     )

@@ -53,6 +53,13 @@ class TrainingParams(_Section):
     cross_validation_folds: int = Field(ge=2)
 
 
+class PromotionParams(_Section):
+    """When a new churn model takes over from the one in use."""
+
+    maximum_auc_loss: float = Field(ge=0, lt=0.5)
+    minimum_positive_count: int = Field(ge=1)
+
+
 class ChurnModelParams(_Section):
     """Settings of the three learners and of their blend."""
 
@@ -177,6 +184,7 @@ class Params(_Section):
     history: HistoryParams
     labels: LabelParams
     training: TrainingParams
+    promotion: PromotionParams
     churn_model: ChurnModelParams
     risk_bands: BandParams
     profit: ProfitParams

@@ -25,6 +25,7 @@ from ml.features import (
 from ml.leakage import check_names, guard_features
 from ml.model_file import check_model_file, save_model
 from ml.params import Params
+from ml.promotion import Promotion, judge
 from ml.registry import (
     CHURN_MODEL,
     SEGMENT_MODEL,
@@ -103,7 +104,8 @@ def _fit_churn(
     kept, weight = sample_stayers(left, params.training.maximum_row_count, params.seed)
     model = churn_classifier(params, blend=measured.blend).fit(frame.iloc[kept], left[kept], sample_weight=weight)
     sha256 = save_model(model, model_path(settings, run_id), settings)
-    run = _churn_run(run_id, as_of_date, params, columns, inputs, measured, data, sha256, rows)
+    promotion = judge(rows, left, measured, find_champion(connection, CHURN_MODEL), settings, params)
+    run = _churn_run(run_id, as_of_date, params, columns, inputs, measured, promotion, data, sha256, rows)
     record_run(connection, run)
     connection.commit()
     return run
@@ -116,12 +118,14 @@ def _churn_run(
     columns: list[FeatureColumn],
     inputs: list[FeatureColumn],
     measured: Evaluation,
+    promotion: Promotion,
     data: str,
     sha256: str,
     rows: pd.DataFrame,
 ) -> ModelRun:
     details = {
         "evaluation": measured.method,
+        "promotion": promotion.reason,
         "blend": [round(value, 6) for value in measured.blend],
         "calibrated_decile_count": measured.calibrated_decile_count,
         "campaign_profit_amount": round(measured.profit.profit_amount, 6),
@@ -152,7 +156,7 @@ def _churn_run(
         feature_digest=feature_digest(columns),
         parameters=json.dumps(details, sort_keys=True),
         model_sha256=sha256,
-        is_champion=measured.auc >= params.training.minimum_auc,
+        is_champion=promotion.is_promoted,
     )
 
 
@@ -262,8 +266,9 @@ def result_of(status: str, run: ModelRun) -> dict[str, Any]:
         "trained": "a new month, new features or new parameters",
     }
     reason = reasons[status]
-    if not run.is_champion and run.auc is not None:
-        reason += "; not promoted, because it is no better than chance on later months"
+    promotion = run.details.get("promotion")
+    if promotion is not None and status == "trained":
+        reason += f"; {'promoted' if run.is_champion else 'not promoted'}: {promotion}"
     return {
         "status": status,
         "reason": reason,
