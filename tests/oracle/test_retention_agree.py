@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from decimal import Decimal
 from typing import Any
 
 import psycopg
 
-from tests.oracle.agreement import assert_same, rows_of
-from tests.oracle.retention import Retention
+from tests.oracle.agreement import SLICE, assert_same, rows_of
+from tests.oracle.operator import histories, months_later
+from tests.oracle.retention import HORIZON_MONTHS, Retention
 
 PLACE = "region_id, brand_name, service_line, plan_type, value_tier"
 
@@ -39,3 +42,55 @@ def test_tier_spells(retention: Retention, marts: psycopg.Connection[Any]) -> No
         ) as months (month)"""
     expected = {key: retention.opinion.tiers[key] for key in retention.closing}
     assert_same({row[:2]: row[2] for row in rows_of(marts, query)}, expected)
+
+
+def _found(marts: psycopg.Connection[Any], kpi_code: str) -> dict[Any, tuple[Decimal, Decimal]]:
+    query = f"select month, {SLICE}, numerator, denominator from kpi_monthly where kpi_code = '{kpi_code}'"
+    return {(row[0], row[1:6]): (row[6], row[7]) for row in rows_of(marts, query) if row[6] or row[7]}
+
+
+def test_core_retention_of_every_month_and_slice(retention: Retention, marts: psycopg.Connection[Any]) -> None:
+    """The KPIs look a year back, at the slice of the base month."""
+    kept: dict[Any, list[int]] = defaultdict(lambda: [0, 0, 0])
+    of_groups: dict[Any, list[int]] = defaultdict(lambda: [0, 0])
+    for (base, later, place, market), (core, retained, valued) in retention.core().items():
+        if later != months_later(base, HORIZON_MONTHS):
+            continue
+        for position, count in enumerate((core, retained, valued)):
+            kept[later, place][position] += count
+        if market == "group":
+            of_groups[later, place][0] += core
+            of_groups[later, place][1] += retained
+    assert kept, "no month has a base a year before"
+    assert of_groups
+    expected = {
+        "core_retention": {key: (retained, core) for key, (core, retained, _) in kept.items()},
+        "core_value_retention": {key: (valued, core) for key, (core, _, valued) in kept.items()},
+        "group_core_retention": {key: (retained, core) for key, (core, retained) in of_groups.items()},
+    }
+    for kpi_code, sums in expected.items():
+        assert_same(_found(marts, kpi_code), sums)
+
+
+def test_penetration_of_every_month(retention: Retention, marts: psycopg.Connection[Any]) -> None:
+    """Lines count at their closing slice; people, households and firms at the region, as known at the month end."""
+    operator, markets = retention.operator, retention.markets()
+    kpis = {
+        "mobile_penetration": ("population", lambda seen: seen.closing[2] == "mobile"),
+        "broadband_penetration": ("households", lambda seen: seen.closing[2] == "broadband"),
+        "group_penetration": ("firms", lambda seen: markets[seen.line.line_id, seen.month] == "group"),
+    }
+    regions = histories(operator.folder, "crm.region", "region_id", operator.end)
+    for kpi_code, (people, is_counted) in kpis.items():
+        expected: dict[Any, list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
+        for (_, month), seen in retention.closing.items():
+            expected[month, retention.opinion.closing_slice(seen)][0] += is_counted(seen)
+        for month in operator.months():
+            for region_id, history in regions.items():
+                known = history.before(operator.month_end(month))[people]
+                if known not in (None, ""):
+                    expected[month, (region_id, *["unknown"] * 4)][1] += Decimal(known)
+        counted = {key: (lines, could) for key, (lines, could) in expected.items() if lines or could}
+        assert any(lines for lines, _ in counted.values()), kpi_code
+        assert any(could for _, could in counted.values()), kpi_code
+        assert_same(_found(marts, kpi_code), counted)
