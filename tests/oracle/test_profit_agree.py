@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from decimal import Decimal
 from typing import Any
 
 import psycopg
 
 from tests.oracle.agreement import SLICE, assert_same
-from tests.oracle.profit import Profit, acquisition
-from tests.oracle.summaries import Opinion
+from tests.oracle.profit import Profit, acquisition, slice_of_place
+from tests.oracle.summaries import Opinion, base_movement
 
 KINDS = ("interconnect", "network", "service", "subsidy", "commission", "campaign", "bad_debt")
 ZERO = Decimal(0)
@@ -60,6 +61,52 @@ def test_acquisition_cost_of_every_slice(opinion: Opinion, profit: Profit, marts
     expected = acquisition(opinion, profit)
     assert sum(cost for cost, _ in expected.values()) > 0
     assert_same(found, expected)
+
+
+def _by_slice(marts: psycopg.Connection[Any], kpi_code: str, column: str) -> dict[Any, Decimal]:
+    query = f"select month, {SLICE}, {column} from kpi_monthly where kpi_code = '{kpi_code}' and {column} <> 0"
+    return {(row[0], row[1:6]): row[6] for row in marts.execute(query).fetchall()}
+
+
+def test_retention_cost_and_margin_of_every_slice(
+    opinion: Opinion, profit: Profit, marts: psycopg.Connection[Any]
+) -> None:
+    spent: dict[Any, Decimal] = defaultdict(Decimal)
+    left: dict[Any, Decimal] = defaultdict(Decimal)
+    for (month, line_id, region), of in profit.amounts.items():
+        place = (month, slice_of_place(opinion, month, line_id, region))
+        if month in profit.booked_months:
+            spent[place] += of["retention"]
+            if month in opinion.revenue.billed_months:
+                left[place] += profit.margin((month, line_id, region))
+    assert any(spent.values())
+    assert any(left.values())
+    assert_same(_by_slice(marts, "retention_cost", "numerator"), {key: value for key, value in spent.items() if value})
+    assert_same(_by_slice(marts, "contribution_margin", "numerator"), {key: it for key, it in left.items() if it})
+
+
+def test_payback_of_every_slice(opinion: Opinion, profit: Profit, marts: psycopg.Connection[Any]) -> None:
+    """Joiners earn what a line of their service line and plan type earns in the month, over its mean base."""
+    earned: dict[Any, Decimal] = defaultdict(Decimal)
+    for (month, line_id, region), _ in profit.amounts.items():
+        _, _, service_line, plan_type, _ = slice_of_place(opinion, month, line_id, region)
+        earned[month, service_line, plan_type] += profit.running_margin((month, line_id, region))
+    base: dict[Any, Decimal] = defaultdict(Decimal)
+    movement = base_movement(opinion)
+    for (month, place), counts in movement.items():
+        base[month, place[2], place[3]] += Decimal(counts["opening_count"] + counts["closing_count"]) / 2
+    expected: dict[Any, Decimal] = {}
+    for (month, place), counts in movement.items():
+        joiners, kind = counts["activation_count"] + counts["win_back_count"], (month, place[2], place[3])
+        if joiners and base[kind] and month in profit.booked_months & opinion.revenue.billed_months:
+            value = round(joiners * earned[kind] / base[kind], 6)
+            if value:
+                expected[month, place] = value
+    found = _by_slice(marts, "payback", "denominator")
+    assert found.keys() == expected.keys()
+    assert max(abs(found[key] - expected[key]) for key in expected) <= Decimal("0.000001")
+    cost = {key: sums[0] for key, sums in acquisition(opinion, profit).items() if sums[0]}
+    assert_same(_by_slice(marts, "payback", "numerator"), cost)
 
 
 def test_margin_of_the_operator_by_month(opinion: Opinion, profit: Profit, marts: psycopg.Connection[Any]) -> None:
