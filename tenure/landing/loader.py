@@ -20,6 +20,7 @@ from tenure.settings import Settings
 LOCK_SECONDS = 600
 _LOCK_TIMEOUT = "55P03"
 _APPEND = "adbc.ingest.mode.append"
+_SLICE_ROWS = 4096
 
 
 class Loader:
@@ -153,10 +154,14 @@ _TAKE_FENCE = """
 
 
 def arrow_table(frame: pl.DataFrame) -> pa.Table:
-    """The frame as Arrow, with the types that the binary COPY of the driver knows."""
+    """The frame as Arrow, with the types that the binary COPY of the driver knows, in slices.
+
+    The driver encodes a slice and sends it: while the server works on it, the next one is encoded.
+    """
     table = frame.to_arrow()
     fields = [pa.field(item.name, pa.string() if pa.types.is_null(item.type) else item.type) for item in table.schema]
-    return table.cast(pa.schema(fields))
+    schema = pa.schema(fields)
+    return pa.Table.from_batches(table.cast(schema).to_batches(max_chunksize=_SLICE_ROWS), schema)
 
 
 def _failure(error: adbc.Error) -> TenureError:
