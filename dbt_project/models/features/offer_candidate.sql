@@ -1,6 +1,6 @@
 -- Every subscription to be scored beside every campaign that was tried: whether it is of the kind it was tried on,
--- whether the customer allows the channel, what a contact would cost and what its outcome would be worth. Lost customers
--- are not on the network, so campaigns to win them back are left out.
+-- whether the customer allows the channel, what a contact would cost and what its outcome would be worth. Lost
+-- customers are not on the network, so campaigns to win them back are left out.
 with ranked_runs as (
 
     select

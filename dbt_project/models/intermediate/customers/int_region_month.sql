@@ -1,5 +1,5 @@
--- How many people, households and firms each region had at the end of each month: figures of a later year change nothing
--- before it.
+-- How many people, households and firms each region had at the end of each month: figures of a later year change
+-- nothing before it.
 with region_history as (
 
     {{ entity_history(ref('stg_crm__region'), 'region_id', ['population', 'households', 'firms']) }}

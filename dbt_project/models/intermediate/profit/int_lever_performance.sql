@@ -220,7 +220,9 @@ measured as (
         -- Where no usage was delivered, nobody knows who used a line.
         count(
             case
-                when lever.lever_number <> 5 or line_month.service_line = 'mobile' and line_month.used_quantity is not null
+                when
+                    lever.lever_number <> 5
+                    or line_month.service_line = 'mobile' and line_month.used_quantity is not null
                     then 1
             end
         ) as addressable_quantity,
