@@ -207,6 +207,13 @@ def _select_list(connection: psycopg.Connection[Any], params: Params) -> sql.Com
     return sql.SQL(", ").join(items)
 
 
+def query_frame(connection: psycopg.Connection[Any], statement: str, parameters: tuple[Any, ...] = ()) -> pd.DataFrame:
+    """The rows of a small query, columns by name."""
+    cursor = connection.execute(statement, parameters)
+    names = [column.name for column in cursor.description or ()]
+    return pd.DataFrame(cursor.fetchall(), columns=names)
+
+
 def _read(settings: Settings, statement: str) -> pd.DataFrame:
     with adbc.connect(settings.url("scorer")) as connection, connection.cursor() as cursor:
         cursor.execute(statement)

@@ -21,6 +21,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
+from ml.features import query_frame
 from ml.params import LifetimeParams, Params
 
 CONTRACTUAL, PREPAID = "contractual", "prepaid"
@@ -207,7 +208,7 @@ def fit_lifetime(panel: Panel, params: Params) -> tuple[LifetimeModel, dict[str,
     if origin <= panel.first_month:
         raise ValueError(f"a back-test of {chosen.back_test_months} months needs more months than there are")
     earlier = lifetime_model(params).fit(*panel.training(origin, chosen))
-    tested, realised = panel.outcome(origin, chosen.back_test_months)
+    tested, realised = panel.outcome(origin, chosen.back_test_months, chosen.mean_months)
     earlier.calibrate(tested, realised, chosen.back_test_months, chosen.coverage)
     model = lifetime_model(params).fit(*panel.training(last, chosen))
     model.spread_, model.floor_, model.scale_ = earlier.spread_, earlier.floor_, earlier.scale_
@@ -283,9 +284,9 @@ class Panel:
             kept = np.isin(np.arange(len(rows)), drawn)
         return rows[kept].reset_index(drop=True), watched[kept], has_left[kept].astype(float)
 
-    def outcome(self, month: int, months: int) -> tuple[pd.DataFrame, FloatArray]:
+    def outcome(self, month: int, months: int, mean_months: int) -> tuple[pd.DataFrame, FloatArray]:
         """The subscriptions at the end of a month and the margin that each then brought within `months`."""
-        rows = self.at(month, 3)
+        rows = self.at(month, mean_months)
         later = self._margins[self._margins["month"].between(month + 1, month + months)]
         sums = later.groupby("subscription_id")["margin"].sum()
         return rows, rows["subscription_id"].map(sums).fillna(0.0).to_numpy(dtype=float)
@@ -301,7 +302,7 @@ def read_panel(connection: psycopg.Connection[Any], params: Params) -> tuple[Pan
         " group by 1 order by sum(abs(service_revenue_amount)) desc, 1 limit 1"
     ).fetchone()
     currency = found[0] if found else None
-    margins = _frame(
+    margins = query_frame(
         connection,
         f"""
         select subscription_id, {_month("month")} as month, sum(running_margin_amount)::float8 as margin
@@ -314,7 +315,7 @@ def read_panel(connection: psycopg.Connection[Any], params: Params) -> tuple[Pan
     )
     # Booleans become 0 and 1.
     columns = ", ".join(f"feature.{name}::text::{_FLOATS.get(name, 'float8')} as {name}" for name in INPUTS)
-    rows = _frame(
+    rows = query_frame(
         connection,
         f"""
         select
@@ -325,7 +326,7 @@ def read_panel(connection: psycopg.Connection[Any], params: Params) -> tuple[Pan
         order by 1, feature.as_of_date
         """,  # noqa: S608 (constants)
     )
-    left = _frame(
+    left = query_frame(
         connection,
         f"""
         select subscription_id, max({_month("month")}) as month from build.subscription_monthly
@@ -356,9 +357,3 @@ def month_number(day: dt.date) -> int:
 
 def _matrix(X: pd.DataFrame) -> FloatArray:
     return np.array(X.loc[:, list(INPUTS)], dtype=float)
-
-
-def _frame(connection: psycopg.Connection[Any], statement: str, parameters: tuple[Any, ...] = ()) -> pd.DataFrame:
-    cursor = connection.execute(statement, parameters)
-    names = [column.name for column in cursor.description or ()]
-    return pd.DataFrame(cursor.fetchall(), columns=names)

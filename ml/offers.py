@@ -10,6 +10,7 @@ import pandas as pd
 import psycopg
 from sklearn.base import BaseEstimator
 
+from ml.features import query_frame
 from ml.offer_choice import Choice, choose
 from ml.params import Params
 from ml.scores import HIGH, MEDIUM
@@ -133,7 +134,7 @@ def read_trials(connection: psycopg.Connection[Any], params: Params) -> pd.DataF
 
     Columns: campaign_name, campaign_id, is_treated, has_outcome, SHARE (of treated in the run) and the inputs.
     """
-    return _frame(
+    found = query_frame(
         connection,
         f"""
         select
@@ -150,11 +151,12 @@ def read_trials(connection: psycopg.Connection[Any], params: Params) -> pd.DataF
         order by contact.campaign_contact_id
         """,  # noqa: S608 (constants and checked names)
     )
+    return _with_numbers(found)
 
 
 def read_candidates(connection: psycopg.Connection[Any], params: Params) -> pd.DataFrame:
     """Rows of features.offer_candidate with the inputs as of now, by subscription and campaign."""
-    return _frame(
+    found = query_frame(
         connection,
         f"""
         select
@@ -168,15 +170,14 @@ def read_candidates(connection: psycopg.Connection[Any], params: Params) -> pd.D
         order by candidate.subscription_id, candidate.campaign_name
         """,  # noqa: S608 (constants and checked names)
     )
+    return _with_numbers(found)
 
 
 def _inputs(params: Params) -> str:
     return ", ".join(f'feature."{name}"::float8 as "{name}"' for name in params.uplift.inputs)
 
 
-def _frame(connection: psycopg.Connection[Any], statement: str) -> pd.DataFrame:
-    cursor = connection.execute(statement)
-    names = [column.name for column in cursor.description or ()]
-    frame = pd.DataFrame(cursor.fetchall(), columns=names)
-    numbers = [name for name in names if name.endswith("_amount") or name == SHARE]
+def _with_numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with amounts and shares as floats, also where a whole column is empty."""
+    numbers = [name for name in frame.columns if name.endswith("_amount") or name == SHARE]
     return frame.astype(dict.fromkeys(numbers, "float64"))

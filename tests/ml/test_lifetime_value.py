@@ -91,10 +91,10 @@ def test_interval__holds_in_eighty_percent_of_groups_of_later_months(panel: Pane
     chosen = PARAMS.lifetime_value
     calibrated_at, tested_at, months = FIRST + 7, FIRST + 13, chosen.back_test_months
     model = lifetime_model(PARAMS).fit(*panel.training(calibrated_at, chosen))
-    model.calibrate(*panel.outcome(calibrated_at, months), months, chosen.coverage)
+    model.calibrate(*panel.outcome(calibrated_at, months, chosen.mean_months), months, chosen.coverage)
     later = lifetime_model(PARAMS).fit(*panel.training(tested_at, chosen))
     later.spread_, later.floor_, later.scale_, later.bias_ = model.spread_, model.floor_, model.scale_, model.bias_
-    rows, realised = panel.outcome(tested_at, months)
+    rows, realised = panel.outcome(tested_at, months, chosen.mean_months)
     groups = random_groups(len(rows), 1)
     assert len(groups) >= 200
     assert 0.75 <= coverage_of_groups(later, rows, realised, months) <= 0.85

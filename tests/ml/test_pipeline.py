@@ -172,7 +172,6 @@ def test_offers__are_proposed_within_every_limit(built: Settings) -> None:
     assert count == lines > 0
     assert cost <= limits.budget_amount
     assert (unprofitable, barred) == (0, 0)
-    # Agreement is checked against the deliveries, not against the table that the choice was made from.
     assert rows(
         built,
         """
@@ -181,6 +180,7 @@ def test_offers__are_proposed_within_every_limit(built: Settings) -> None:
         where response.is_chosen and not (candidate.is_consented and candidate.is_eligible)
         """,
     ) == [(0,)]
+    # Agreement as it was delivered, not as in the table that the choice was made from.
     with connect("owner", settings=built) as connection:
         withdrawn = connection.execute(
             """
