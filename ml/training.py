@@ -104,7 +104,12 @@ def _fit_churn(
     kept, weight = sample_stayers(left, params.training.maximum_row_count, params.seed)
     model = churn_classifier(params, blend=measured.blend).fit(frame.iloc[kept], left[kept], sample_weight=weight)
     sha256 = save_model(model, model_path(settings, run_id), settings)
-    promotion = judge(rows, left, measured, find_champion(connection, CHURN_MODEL), settings, params)
+    champion = find_champion(connection, CHURN_MODEL)
+    if champion is not None and champion.model_run_id == run_id:
+        # Only its file is made again: it was judged when it was new.
+        promotion = Promotion(True, champion.details["promotion"])
+    else:
+        promotion = judge(rows, left, measured, champion, settings, params)
     run = _churn_run(run_id, as_of_date, params, columns, inputs, measured, promotion, data, sha256, rows)
     record_run(connection, run)
     connection.commit()
