@@ -21,6 +21,7 @@ BENCHMARKS = {
     "landing_memory": ("landing_memory", "landing_memory"),
     "refresh_flat": ("refresh", "refresh_flat"),
     "refresh_full": ("refresh", "refresh_full"),
+    "refresh_peer": ("refresh_peer", "refresh_peer"),
     "trust": ("refresh", "trust"),
     "churn_quality": ("churn_quality", "churn_quality"),
     "cookbook": ("cookbook", "cookbook"),

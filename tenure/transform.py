@@ -24,12 +24,14 @@ PROJECT = "dbt_project"
 class Mart:
     """A published table: its grain in words, and the raw sources that it is made from.
 
+    `looked_up_by`: the columns by which readers find a part of a month, if they do.
     `is_tracked`: it is built by partitions, so that what each of them holds is known (`reference.partition_version`).
     """
 
     name: str
     grain: str
     partition_column: str | None
+    looked_up_by: tuple[str, ...] = ()
     is_tracked: bool = False
     sources: frozenset[str] = field(default_factory=frozenset)
 
@@ -164,6 +166,7 @@ def marts(settings: Settings) -> list[Mart]:
                     name=node["alias"] or node["name"],
                     grain=str(meta.get("grain", "")),
                     partition_column=meta.get("partition_by"),
+                    looked_up_by=tuple(meta.get("looked_up_by", ())),
                     is_tracked="replaced_by" in meta,
                     sources=frozenset(_sources(manifest, unique_id)),
                 )

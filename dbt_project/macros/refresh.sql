@@ -143,21 +143,21 @@
 {%- endmacro %}
 
 {#-
-    Rows of a landed entity within the days to build: by the loads that have rows of these days, so that no other row is
-    read, and by their date.
+    Rows of a landed entity within the days or months to build: by the loads that have rows of them, so that no other row
+    is read, and by their date.
 -#}
-{% macro in_landed_days(alias, column, staging_model, touched) -%}
+{% macro in_landed_days(alias, column, staging_model, touched, grain='day') -%}
     {%- set of = alias ~ '.' if alias else '' -%}
-    {%- if not touched -%} {{ in_partitions(of ~ column, touched, 'day') }}
+    {%- if not touched -%} {{ in_partitions(of ~ column, touched, grain) }}
     {%- else -%}
         {%- set entity = landed_entity(staging_model) -%}
         {%- set loads = run_query(
             "select distinct day.load_id from ops.load_day as day inner join ops.load as load using (load_id)"
             ~ " where load.source_name = '" ~ entity[0] ~ "' and load.entity_name = '" ~ entity[1]
-            ~ "' and " ~ in_partitions('day.record_date', touched, 'day') ~ " order by 1"
+            ~ "' and " ~ in_partitions('day.record_date', touched, grain) ~ " order by 1"
         ).columns[0].values() | list -%}
         {{ of }}_load_id in ({{ loads | join(', ') if loads else 'null' }})
-        and {{ in_partitions(of ~ column, touched, 'day') }}
+        and {{ in_partitions(of ~ column, touched, grain) }}
     {%- endif -%}
 {%- endmacro %}
 

@@ -55,7 +55,7 @@ def with_shape(entry: dict[str, Any]) -> dict[str, Any]:
     joins = {**({"dim_region": "region_id"} if "region_name" in entry["columns"] else {}), **entry.get("joins", {})}
     alias = dict(zip(joins, "gjkl", strict=False))
     columns: dict[str, Any] = {name: MONTH_COLUMNS[name] for name in SHAPE_COLUMNS[shape]}
-    selected = _month_expressions(shape, mart)
+    selected = _month_expressions(shape)
     for item in entry["columns"]:
         name, source = next(iter(item.items())) if isinstance(item, dict) else (item, mart)
         if name == "region_name":
@@ -67,38 +67,50 @@ def with_shape(entry: dict[str, Any]) -> dict[str, Any]:
         selected.append(text)
     lines = [*_reporting(shape, mart), "select", *(f"    {text}," for text in selected[:-1]), f"    {selected[-1]}"]
     lines.append(f"from marts.{mart} as m")
-    if shape == "trend":
-        lines += [
-            "inner join reporting as r",
-            "    on m.month <= r.reporting_month and m.month > r.reporting_month - interval '13 months'",
-        ]
+    lines += _shown_under(shape)
     for name, key in joins.items():
         lines.append(f"left join marts.{name} as {alias[name]} on m.{key} = {alias[name]}.{key}")
-    conditions = [*(["not m.is_open_month"] if shape == "month" else []), *filter(None, [entry.get("where")])]
-    if conditions:
-        lines.append(f"where {' and '.join(conditions)}")
+    if "where" in entry:
+        lines.append(f"where {entry['where']}")
     return {
         **entry,
         "sql": "\n".join(lines) + "\n",
-        "marts": [mart, *joins, *entry.get("reads", [])],
+        "marts": [mart, *([] if shape == "latest" else ["dim_date"]), *joins, *entry.get("reads", [])],
         "columns": columns,
     }
 
 
 def _reporting(shape: str, mart: str) -> list[str]:
-    months = f"select distinct month as reporting_month from marts.{mart} where not is_open_month"  # noqa: S608 (our own names)
-    return ["with reporting as (", f"    {months}", ")"] if shape != "latest" else []
+    """The full months that a mart has, asked month by month: the history is never read for it."""
+    if shape == "latest":
+        return []
+    return [
+        "with reporting as (",
+        "    select d.calendar_date as reporting_month",
+        "    from marts.dim_date as d",
+        "    where d.calendar_date = d.calendar_month and exists (",
+        f"        select 1 from marts.{mart} as x where x.month = d.calendar_date and not x.is_open_month",  # noqa: S608 (our own names)
+        "    )",
+        ")",
+    ]
 
 
-def _month_expressions(shape: str, mart: str) -> list[str]:
-    newest = "(select max(reporting_month) from reporting) as is_newest"
-    if shape == "trend":
-        return [
-            MONTH_TEXT.format("r.reporting_month"),
-            f"r.reporting_month = {newest}",
-            "m.month = r.reporting_month as is_chosen_month",
-        ]
-    return [MONTH_TEXT.format("m.month"), f"m.month = {newest}"] if shape == "month" else []
+def _shown_under(shape: str) -> list[str]:
+    if shape == "latest":
+        return []
+    span = {
+        "trend": "m.month <= r.reporting_month and m.month > r.reporting_month - interval '13 months'",
+        "month": "m.month = r.reporting_month",
+    }
+    return ["inner join reporting as r", f"    on {span[shape]}"]
+
+
+def _month_expressions(shape: str) -> list[str]:
+    if shape == "latest":
+        return []
+    newest = "r.reporting_month = (select max(reporting_month) from reporting) as is_newest"
+    chosen = ["m.month = r.reporting_month as is_chosen_month"] if shape == "trend" else []
+    return [MONTH_TEXT.format("r.reporting_month"), newest, *chosen]
 
 
 def expression_of(entry: dict[str, Any], name: str, settings: dict[str, Any]) -> str:

@@ -123,7 +123,7 @@ def _publish_mart(connection: Connection, mart: Mart) -> int | None:
         written: int | None = _insert(connection, names, sql.SQL("true"))
     else:
         written = _replace(connection, mart, names, parts)
-    _index_partitions(connection, mart)
+    _index(connection, mart)
     _accept(connection, mart.name, parts)
     return written
 
@@ -209,16 +209,17 @@ def _accept_unpublished(connection: Connection, marts_of_readers: set[str]) -> N
     )
 
 
-def _index_partitions(connection: Connection, mart: Mart) -> None:
-    """A month or day of a mart is found without reading its whole history: by readers, and by the next publication."""
-    if mart.partition_column:
-        # The name that an index made with the table has, so that there are never two.
-        statement = sql.SQL("create index if not exists {} on marts.{} ({})").format(
-            sql.Identifier(f"{mart.name}_{mart.partition_column}_idx"),
-            sql.Identifier(mart.name),
-            sql.Identifier(mart.partition_column),
-        )
-        connection.execute(statement)
+def _index(connection: Connection, mart: Mart) -> None:
+    """What readers and the next publication ask of a mart is found without reading its whole history."""
+    for columns in ((mart.partition_column,) if mart.partition_column else (), mart.looked_up_by):
+        if columns:
+            # The name that an index made with the table has, so that there are never two.
+            statement = sql.SQL("create index if not exists {} on marts.{} ({})").format(
+                sql.Identifier("_".join([mart.name, *columns, "idx"])),
+                sql.Identifier(mart.name),
+                sql.SQL(", ").join(map(sql.Identifier, columns)),
+            )
+            connection.execute(statement)
 
 
 def _copy_comments(connection: Connection, name: str) -> None:

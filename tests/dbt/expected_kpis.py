@@ -21,6 +21,7 @@ COMPONENTS = {
     "mean_data_base_count": 90,
     "service_revenue_amount": 5500,
     "voice_minutes": 4000,
+    "network_voice_minutes": 3100,
     "data_mb": 18000,
 }
 EXPECTED = {
@@ -34,6 +35,7 @@ EXPECTED = {
     "service_revenue": (5500, None),
     "arpu": (5500, 110),
     "mou": (4000, 80),
+    "network_minutes": (3100, None),
     "dou": (18000, 90),
 }
 IN_CURRENCY = {"arpu", "service_revenue"}

@@ -7,6 +7,8 @@ MODEL = "int_marketing_kpi_component"
 COMPONENTS = {
     "campaign_treated_count": 50,
     "campaign_incremental_count": 5,
+    "campaign_net_value_amount": 270,
+    "campaign_cost_amount": 180,
     "lead_converted_count": 8,
     "lead_decided_count": 20,
     "opportunity_won_count": 3,
@@ -19,10 +21,11 @@ COMPONENTS = {
 }
 EXPECTED = {
     "campaign_increment": (5, 50),
+    "campaign_roi": (270, 180),
     "lead_conversion": (8, 20),
     "win_rate": (3, 7),
     "weighted_pipeline": (1500, None),
     "market_share": (450, 1000),
     "port_in_out_ratio": (12, 15),
 }
-IN_CURRENCY = {"weighted_pipeline"}
+IN_CURRENCY = {"campaign_roi", "weighted_pipeline"}

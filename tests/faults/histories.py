@@ -21,7 +21,13 @@ from tenure.warehouse.digest import ROW_DIGEST
 from tests.faults.processes import environment
 
 # Everything that is built by partitions, and all that is made before it.
-BUILT = ("+usage_monthly", "+revenue_monthly", "+base_movement_monthly", "+int_activity_day")
+BUILT = (
+    "+usage_monthly",
+    "+usage_adjustment_monthly",
+    "+revenue_monthly",
+    "+base_movement_monthly",
+    "+int_activity_day",
+)
 FIRST_MONTH = "2026-01"
 LAST_DAY = date(2026, 4, 8)
 
@@ -61,6 +67,18 @@ def contents(settings: Settings) -> dict[str, str]:
             ).fetchone()
             found[f"{schema}.{table}"] = "" if row is None else row[0]
         return found
+
+
+def usage_by_month(settings: Settings) -> dict[date, tuple[int, int]]:
+    """Events of each month as they are now, and how many of them came after it was closed."""
+    with psycopg.connect(settings.url("transformer")) as connection:
+        rows = connection.execute("""
+            select month, sum(event_count)::int, sum(adjusted_count)::int from (
+                select month, event_count, 0 as adjusted_count from build.usage_monthly
+                union all
+                select month, 0, event_count from build.usage_adjustment_monthly
+            ) as lines group by month""").fetchall()
+        return {month: (events, adjusted) for month, events, adjusted in rows}
 
 
 def touched(settings: Settings, model: str) -> list[str]:

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -30,12 +30,14 @@ from tests.faults.histories import (
     refresh,
     refreshing,
     touched,
+    usage_by_month,
 )
 from tests.landing.deliveries import deliver
 
 LAST = f"{LAST_DAY:%Y%m%d}"
 CORRECTED_BILL = ("billing.invoice_line", "20260301")
 LATE_DAY = LAST_DAY - timedelta(days=40)
+LATE_ROWS = 25
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +62,7 @@ def time_zone_of_the_host() -> Iterator[None]:
 def _corrections(extracts: Path, folder: Path) -> None:
     """What comes after the fact: late rows, a corrected day and bill, a back-dated move and the end of a line."""
     usage = read(file_of(extracts, "usage.usage_event", LAST))
-    late = usage.head(25).with_columns(
+    late = usage.head(LATE_ROWS).with_columns(
         pl.concat_str(pl.lit("late-"), pl.col("event_id")).alias("event_id"),
         pl.concat_str(pl.lit(f"{LATE_DAY}"), pl.col("started_at").str.slice(10)).alias("started_at"),
     )
@@ -106,6 +108,17 @@ def _rows(frame: pl.DataFrame) -> list[dict[str, str]]:
     return [{name: value or "" for name, value in row.items()} for row in frame.to_dicts()]
 
 
+def _assert_closed_months_change_by_adjustments(
+    before: dict[date, tuple[int, int]], after: dict[date, tuple[int, int]]
+) -> None:
+    late_month = LATE_DAY.replace(day=1)
+    assert after[late_month][1] - before[late_month][1] == LATE_ROWS
+    closed = [month for month in before if month <= late_month]
+    assert {month: after[month][0] - before[month][0] for month in closed} == {
+        month: after[month][1] - before[month][1] for month in closed
+    }
+
+
 def _is_old_usage(path: Path) -> bool:
     """The usage of one month in the middle: without it nothing after it is complete."""
     return path.parent.name.startswith("usage.") and "20260228" in path.name
@@ -131,7 +144,7 @@ def test_history_in_any_order__is_refreshed_to_what_a_full_build_makes(
     refresh(settings)
 
     # A refresh of which nothing is left to do touches nothing.
-    before = contents(settings)
+    before, usage_before = contents(settings), usage_by_month(settings)
     refresh(settings)
     assert touched(settings, "fct_usage_daily") == []
     assert touched(settings, "revenue_monthly") == []
@@ -144,6 +157,7 @@ def test_history_in_any_order__is_refreshed_to_what_a_full_build_makes(
     refresh(settings)
     refreshed = contents(settings)
     assert refreshed != before
+    _assert_closed_months_change_by_adjustments(usage_before, usage_by_month(settings))
 
     refresh(settings, "--full-refresh")
     assert contents(settings) == refreshed

@@ -201,6 +201,13 @@ def kpis(opinion: Opinion) -> dict[KpiKey, Ratio]:
     for (month, place, *kind), (_, seconds, megabytes, _) in usage_by_slice(opinion).items():
         if kind[0] == "voice" and place[2] in ("mobile", "fixed"):
             add(month, place, "mou", Decimal(seconds) / 60, 0)
+            add(
+                month,
+                place,
+                "network_minutes",
+                Decimal(0 if kind[1:3] == ["incoming", "on_net"] else seconds) / 60,
+                None,
+            )
         if kind[0] == "data" and place[2] in ("mobile", "iot"):
             add(month, place, "dou", megabytes, 0)
     return {key: (value[0] or Decimal(0), value[1]) for key, value in found.items()}

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import csv
+from collections import defaultdict
 from decimal import Decimal
+from fractions import Fraction
+from math import prod
 from typing import Any
 
 import psycopg
+import pytest
 
 from tests.oracle.agreement import SEEDS, SLICE, assert_same, rows_of
 from tests.oracle.care_queue import CareQueue
 from tests.oracle.conftest import Books
 from tests.oracle.customers import customers, groups, network
 from tests.oracle.lost import Lost
+from tests.oracle.operator import months_later
 from tests.oracle.retention import Retention
 from tests.oracle.service import Service
-from tests.oracle.summaries import Opinion
+from tests.oracle.summaries import Opinion, base_movement
 
 
 def test_lost_customers(retention: Retention, marts: psycopg.Connection[Any]) -> None:
@@ -85,3 +90,33 @@ def test_care_queue(opinion: Opinion, service: Service, books: Books, marts: psy
     expected = CareQueue(opinion, service, books[0]).rows()
     assert {reason for _, reason in expected} >= {"contract_expiry", "anomaly", "arrears"}
     assert_same({row[:2]: (*row[2:7], row[7:12], *row[12:]) for row in rows_of(marts, query)}, expected)
+
+
+def test_churn_of_a_year(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:
+    """A year keeps what each of its months kept; a year is not known while one of its months is not."""
+    sums: dict[Any, list[int]] = defaultdict(lambda: [0, 0])
+    for (month, place), counts in base_movement(opinion).items():
+        if opinion.operator.is_open(month):
+            continue
+        for cut in [("all", "all"), *zip(SLICE.split(", "), place, strict=True)]:
+            for kind in ("all", "voluntary", "involuntary", "inactive"):
+                of = sums[month, *cut, kind]
+                of[0] += counts["opening_count"]
+                of[1] += counts["opening_churn_count" if kind == "all" else f"opening_{kind}_churn_count"]
+    kept = {key: 1 - Fraction(left, opening) for key, (opening, left) in sums.items() if opening}
+    expected: dict[Any, tuple[Any, ...]] = {}
+    for (month, *cut), share in kept.items():
+        year = [kept.get((months_later(month, -back), *cut)) for back in range(12)]
+        known = [part for part in year if part is not None]
+        yearly = float(1 - prod(known)) if len(known) == len(year) else None
+        expected[month, *cut] = (*sums[month, *cut], float(1 - share), float(1 - share**12), yearly)
+    query = """
+        select month, slice_name, slice_value, churn_type, opening_count, churned_count, monthly_churn_rate::float,
+            annualised_churn_rate::float, yearly_churn_rate::float
+        from churn_yearly"""
+    found = {row[:4]: row[4:] for row in rows_of(marts, query)}
+    assert found.keys() == expected.keys()
+    for key, row in expected.items():
+        assert found[key] == pytest.approx(row, abs=1e-9), key
+    assert any(row[4] for row in expected.values()), "no year is complete"
+    assert any(row[1] and row[4] is None for row in expected.values()), "every year is complete"

@@ -154,16 +154,20 @@ def test_kpis_of_marketing_and_competition(opinion: Opinion, marts: psycopg.Conn
         if rival.market_lines and (month, region, service) not in markets:
             markets.add((month, region, service))
             add(month, "market_share", rival.own_lines or 0, rival.market_lines)
-    for name, (treated, control) in _finished(opinion, marts).items():
-        anyway = Fraction(treated.assigned * control.did, control.assigned)
-        add(name[0], "campaign_increment", treated.did - anyway, treated.assigned)
+    values = campaign_values(opinion, SEEDS / "campaign_value.csv")
+    for (month, name), (treated, control) in _finished(opinion, marts).items():
+        more = treated.did - Fraction(treated.assigned * control.did, control.assigned)
+        add(month, "campaign_increment", more, treated.assigned)
+        _, value, _, _, _, cost, roi = values[name]
+        if roi is not None and value is not None and cost is not None:
+            add(month, "campaign_roi", more * Fraction(value) - Fraction(cost), cost)
     query = f"""
         select month, kpi_code, sum(numerator), coalesce(sum(denominator), 0) from kpi_monthly
         where kpi_code in ('{"', '".join({code for _, code in expected})}') group by 1, 2
         having sum(abs(numerator)) + coalesce(sum(denominator), 0) > 0"""
     found = {row[:2]: tuple(float(value) for value in row[2:]) for row in rows_of(marts, query)}
     known = {key: tuple(float(side) for side in value) for key, value in expected.items() if any(value)}
-    assert len({code for _, code in known}) == 6
+    assert len({code for _, code in known}) == 7
     assert {key: value for key, value in found.items() if any(value)}.keys() == known.keys()
     assert all(found[key] == pytest.approx(value, abs=1e-3) for key, value in known.items())
 

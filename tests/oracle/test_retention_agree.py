@@ -52,21 +52,21 @@ def _found(marts: psycopg.Connection[Any], kpi_code: str) -> dict[Any, tuple[Dec
 def test_core_retention_of_every_month_and_slice(retention: Retention, marts: psycopg.Connection[Any]) -> None:
     """The KPIs look a year back, at the slice of the base month."""
     kept: dict[Any, list[int]] = defaultdict(lambda: [0, 0, 0])
-    of_groups: dict[Any, list[int]] = defaultdict(lambda: [0, 0])
+    of_groups: dict[Any, list[int]] = defaultdict(lambda: [0, 0, 0])
     for (base, later, place, market), (core, retained, valued) in retention.core().items():
         if later != months_later(base, HORIZON_MONTHS):
             continue
         for position, count in enumerate((core, retained, valued)):
             kept[later, place][position] += count
-        if market == "group":
-            of_groups[later, place][0] += core
-            of_groups[later, place][1] += retained
+            of_groups[later, place][position] += count * (market == "group")
     assert kept, "no month has a base a year before"
+    of_groups = {key: counts for key, counts in of_groups.items() if any(counts)}
     assert of_groups
     expected = {
         "core_retention": {key: (retained, core) for key, (core, retained, _) in kept.items()},
         "core_value_retention": {key: (valued, core) for key, (core, _, valued) in kept.items()},
-        "group_core_retention": {key: (retained, core) for key, (core, retained) in of_groups.items()},
+        "group_core_retention": {key: (retained, core) for key, (core, retained, _) in of_groups.items()},
+        "group_core_value_retention": {key: (valued, core) for key, (core, _, valued) in of_groups.items()},
     }
     for kpi_code, sums in expected.items():
         assert_same(_found(marts, kpi_code), sums)

@@ -11,7 +11,9 @@ with retention as (
         cast(sum(value_retained_count) as numeric) as value_retained_core_count,
         cast(sum(case when market_type = 'group' then core_count else 0 end) as numeric) as group_core_count,
         cast(sum(case when market_type = 'group' then retained_count else 0 end) as numeric)
-            as retained_group_core_count
+            as retained_group_core_count,
+        cast(sum(case when market_type = 'group' then value_retained_count else 0 end) as numeric)
+            as value_retained_group_core_count
     from {{ ref('core_retention_monthly') }}
     where months_since_base = {{ var('core_retention_months') }}
     group by observed_month, {{ slice_list() }}
@@ -42,6 +44,7 @@ components as (
         value_retained_core_count,
         group_core_count,
         retained_group_core_count,
+        value_retained_group_core_count,
         cast(null as numeric) as mobile_line_count,
         cast(null as numeric) as broadband_line_count,
         cast(null as numeric) as group_line_count,
@@ -60,6 +63,7 @@ components as (
         cast(null as numeric) as value_retained_core_count,
         cast(null as numeric) as group_core_count,
         cast(null as numeric) as retained_group_core_count,
+        cast(null as numeric) as value_retained_group_core_count,
         mobile_line_count,
         broadband_line_count,
         group_line_count,
@@ -81,6 +85,7 @@ components as (
         cast(null as numeric) as value_retained_core_count,
         cast(null as numeric) as group_core_count,
         cast(null as numeric) as retained_group_core_count,
+        cast(null as numeric) as value_retained_group_core_count,
         cast(0 as numeric) as mobile_line_count,
         cast(0 as numeric) as broadband_line_count,
         cast(0 as numeric) as group_line_count,
@@ -97,7 +102,7 @@ select
     {{ slice_list() }},
     {%- for column in [
         'core_count', 'retained_core_count', 'value_retained_core_count', 'group_core_count', 'retained_group_core_count',
-        'mobile_line_count', 'broadband_line_count', 'group_line_count', 'population', 'households', 'firms'
+        'value_retained_group_core_count', 'mobile_line_count', 'broadband_line_count', 'group_line_count', 'population', 'households', 'firms'
     ] %}
         sum({{ column }}) as {{ column }}{% if not loop.last %},{% endif %}
     {%- endfor %}

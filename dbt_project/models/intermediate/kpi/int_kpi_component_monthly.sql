@@ -30,6 +30,7 @@ with base as (
             as mean_data_base_count,
         cast(0 as numeric) as service_revenue_amount,
         cast(0 as numeric) as voice_seconds,
+        cast(0 as numeric) as network_voice_seconds,
         cast(0 as numeric) as data_mb
     from {{ ref('int_base_movement') }} as movement
     left join {{ ref('service_capability') }} as capability
@@ -52,6 +53,7 @@ revenue as (
         {%- endfor %}
         net_amount as service_revenue_amount,
         cast(0 as numeric) as voice_seconds,
+        cast(0 as numeric) as network_voice_seconds,
         cast(0 as numeric) as data_mb
     from {{ ref('revenue_monthly') }}
     where is_service_revenue
@@ -76,6 +78,13 @@ usage as (
             when monthly.service_type = 'voice' and capability.is_voice_capable then monthly.duration_seconds
             else 0
         end as voice_seconds,
+        -- The two legs of a call between our lines are one call of the network.
+        case
+            when monthly.service_type = 'voice' and capability.is_voice_capable
+                and not (monthly.network_type = 'on_net' and monthly.direction = 'incoming')
+                then monthly.duration_seconds
+            else 0
+        end as network_voice_seconds,
         case
             when monthly.service_type = 'data' and capability.is_data_capable then monthly.volume_mb
             else 0
@@ -118,6 +127,9 @@ select
     case
         when months.is_usage_delivered then round(sum(coalesce(components.voice_seconds, 0)) / 60.0, 6)
     end as voice_minutes,
+    case
+        when months.is_usage_delivered then round(sum(coalesce(components.network_voice_seconds, 0)) / 60.0, 6)
+    end as network_voice_minutes,
     case when months.is_usage_delivered then sum(coalesce(components.data_mb, 0)) end as data_mb
 from components
 inner join {{ ref('int_month') }} as months

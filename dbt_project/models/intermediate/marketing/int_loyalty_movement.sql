@@ -26,7 +26,7 @@ select
     occurred_at,
     occurred_date,
     greatest(
-        occurred_month, {{ month_of(date_plus('known_date', -1 * var('month_close_days'))) }}
+        occurred_month, {{ earliest_open_month('known_date') }}
     ) as posted_month,
     transaction_type,
     reason_code,

@@ -1,8 +1,8 @@
 -- The sums behind the KPIs of campaigns, leads, opportunities and competition. A component is null in a row that does
 -- not speak of it, so that the KPI is missing where its source says nothing of a month.
 {% set measures = [
-    'campaign_treated_count', 'campaign_incremental_count', 'lead_converted_count', 'lead_decided_count',
-    'opportunity_won_count', 'opportunity_decided_count', 'weighted_pipeline_amount', 'own_market_line_count',
+    'campaign_treated_count', 'campaign_incremental_count', 'campaign_net_value_amount', 'campaign_cost_amount',
+    'lead_converted_count', 'lead_decided_count', 'opportunity_won_count', 'opportunity_decided_count', 'weighted_pipeline_amount', 'own_market_line_count',
     'market_line_count', 'port_in_count', 'port_out_count'
 ] -%}
 -- The treated count as they are, each of the control group against as many of them as it stands for: the sum over any
@@ -16,6 +16,9 @@ with contacts as (
         coalesce(version.service_line, 'unknown') as service_line,
         coalesce(version.plan_type, 'unknown') as plan_type,
         coalesce(monthly_value.value_tier, 'unknown') as value_tier,
+        effect.currency_code,
+        effect.outcome_value_amount,
+        case when effect.roi_ratio is not null then coalesce(contact.cost_amount, 0) end as cost_amount,
         case when contact.is_control then 0 else 1 end as treated_count,
         case
             when not contact.has_outcome then 0
@@ -39,15 +42,20 @@ components as (
 
     select
         month,
-        '' as currency_code,
+        currency_code,
         {{ slice_list() }},
         sum(treated_count) as campaign_treated_count,
         cast(sum(incremental_count) as numeric(18, 6)) as campaign_incremental_count,
-        {%- for measure in measures[2:] %}
+        cast(
+            sum(case when cost_amount is not null then incremental_count * outcome_value_amount - cost_amount end)
+            as numeric(18, 6)
+        ) as campaign_net_value_amount,
+        sum(cost_amount) as campaign_cost_amount,
+        {%- for measure in measures[4:] %}
             cast(null as numeric) as {{ measure }}{% if not loop.last %},{% endif %}
         {%- endfor %}
     from contacts
-    group by month, {{ slice_list() }}
+    group by month, currency_code, {{ slice_list() }}
 
     union all
 
@@ -64,9 +72,11 @@ components as (
         'unknown' as value_tier,
         cast(null as numeric) as campaign_treated_count,
         cast(null as numeric) as campaign_incremental_count,
+        cast(null as numeric) as campaign_net_value_amount,
+        cast(null as numeric) as campaign_cost_amount,
         cast(case when status_code = 'converted' then entered_count else 0 end as numeric) as lead_converted_count,
         cast(entered_count as numeric) as lead_decided_count,
-        {%- for measure in measures[4:] %}
+        {%- for measure in measures[6:] %}
             cast(null as numeric) as {{ measure }}{% if not loop.last %},{% endif %}
         {%- endfor %}
     from {{ ref('lead_funnel_monthly') }}
@@ -82,13 +92,13 @@ components as (
         'unknown' as service_line,
         'unknown' as plan_type,
         'unknown' as value_tier,
-        {%- for measure in measures[:4] %}
+        {%- for measure in measures[:6] %}
             cast(null as numeric) as {{ measure }},
         {%- endfor %}
         cast(won_count as numeric) as opportunity_won_count,
         cast(won_count + lost_count as numeric) as opportunity_decided_count,
         cast(weighted_amount as numeric) as weighted_pipeline_amount,
-        {%- for measure in measures[7:] %}
+        {%- for measure in measures[9:] %}
             cast(null as numeric) as {{ measure }}{% if not loop.last %},{% endif %}
         {%- endfor %}
     from {{ ref('opportunity_movement_monthly') }}
@@ -104,7 +114,7 @@ components as (
         service_line,
         'unknown' as plan_type,
         'unknown' as value_tier,
-        {%- for measure in measures[:7] %}
+        {%- for measure in measures[:9] %}
             cast(null as numeric) as {{ measure }},
         {%- endfor %}
         cast(max(own_line_count) as numeric) as own_market_line_count,

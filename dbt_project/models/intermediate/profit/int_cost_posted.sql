@@ -13,7 +13,7 @@ select
     dated.cost_id,
     dated.cost_month,
     greatest(
-        dated.cost_month, {{ month_of(date_plus('dated.known_date', -1 * var('month_close_days'))) }}
+        dated.cost_month, {{ earliest_open_month('dated.known_date') }}
     ) as posted_month,
     case dated.cost_type
         when 'care' then 'service'

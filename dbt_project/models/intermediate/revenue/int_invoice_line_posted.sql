@@ -34,9 +34,7 @@ select
     document_type,
     charge_type,
     service_month,
-    greatest(
-        service_month, {{ month_of(date_plus('known_date', -1 * var('month_close_days'))) }}
-    ) as posted_month,
+    greatest(service_month, {{ earliest_open_month('known_date') }}) as posted_month,
     issued_date,
     due_date,
     net_amount,

@@ -1,19 +1,23 @@
 select
-    event_id,
-    msisdn_token,
-    started_at,
-    service_type,
-    direction,
-    network_type,
-    roaming_type,
-    other_operator,
-    other_party_msisdn_token,
-    duration_seconds,
-    volume_bytes,
-    coalesce(event_count, 1) as event_count,
-    rated_amount,
-    currency_code,
-    sponsor_name,
-    {{ local_date('started_at') }} as usage_date,
-    _load_id
-from {{ source('usage', 'usage_event') }}
+    event.event_id,
+    event.msisdn_token,
+    event.started_at,
+    event.service_type,
+    event.direction,
+    event.network_type,
+    event.roaming_type,
+    event.other_operator,
+    event.other_party_msisdn_token,
+    event.duration_seconds,
+    event.volume_bytes,
+    coalesce(event.event_count, 1) as event_count,
+    event.rated_amount,
+    event.currency_code,
+    event.sponsor_name,
+    {{ local_date('event.started_at') }} as usage_date,
+    event._load_id,
+    load.business_date as _business_date,
+    coalesce(load.period_from, load.business_date) as _period_from
+from {{ source('usage', 'usage_event') }} as event
+inner join {{ source('ops', 'load') }} as load
+    on event._load_id = load.load_id

@@ -1,0 +1,2 @@
+{{ config(incremental_strategy='delete+insert', unique_key='topup_id') }}
+{{ topups() }}
