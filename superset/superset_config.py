@@ -6,14 +6,17 @@ and the containers. `tenure.dashboards.web` sets the variables for the first two
 
 import hashlib
 import os
+import re
 from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
 
+from flask import Flask, Response, jsonify, redirect, request, session
 from superset.config import TALISMAN_CONFIG as STOCK_TALISMAN
 from superset.config import THEME_DARK as STOCK_DARK
 from superset.config import THEME_DEFAULT as STOCK_LIGHT
+from superset.translations.utils import get_language_pack
 
 APP_NAME = "Tenure"
 SECRET_KEY = os.environ["SUPERSET_SECRET_KEY"]
@@ -84,6 +87,60 @@ class CELERY_CONFIG:
     task_acks_late = True
 
 
+# --- In which language -------------------------------------------------------------------------------------------
+# Superset speaks these; the dashboards are in each of them (superset/language). Before somebody chooses one in the
+# menu, the browser's own counts.
+LANGUAGES = {"en": {"flag": "us", "name": "English"}, "zh": {"flag": "cn", "name": "中文"}}
+BABEL_DEFAULT_LOCALE = "en"
+HOME_PATH = "/superset/welcome/"
+_PAGE = re.compile(rf"/superset/dashboard/([\w-]+?)(?:-(?:{'|'.join(LANGUAGES)}))?/")
+
+# Words that Superset's own Chinese gets wrong; its tables show them on every page.
+CORRECTED = {
+    "zh": {
+        "Summary": ["合计"], "entries": ["条"], "entries per page": ["条/页"], "Show %s entries": ["每页 %s 条"],
+        "%s record": ["%s 条记录"], "Users": ["用户"],
+    }
+}  # fmt: skip
+
+
+def _language_pack(language: str) -> Response:
+    pack = get_language_pack(language)
+    pack["locale_data"]["superset"].update(CORRECTED[language])
+    return jsonify(pack)
+
+
+def _address(page: str, language: str) -> str:
+    suffix = "" if language == BABEL_DEFAULT_LOCALE else f"-{language}"
+    return f"/superset/dashboard/{page}{suffix}/"
+
+
+def _choose_language() -> Response | None:
+    """The viewer's language from the first request on; who asks for no page lands on the executive overview in it."""
+    if "locale" not in session:
+        session["locale"] = request.accept_languages.best_match(LANGUAGES) or BABEL_DEFAULT_LOCALE
+    if request.method == "GET" and request.path in ("/", HOME_PATH):
+        return redirect(_address("executive-overview", session["locale"]))
+    asked = re.fullmatch(r"/superset/language_pack/(\w+)/", request.path)
+    if asked and asked[1] in CORRECTED:
+        return _language_pack(asked[1])
+    return None
+
+
+def _stay_on_the_page(response: Response) -> Response:
+    """Who changes the language on a page sees the same page in the other one."""
+    page = _PAGE.search(response.headers.get("Location", ""))
+    if request.path.startswith("/lang/") and page:
+        response.headers["Location"] = _address(page[1], session["locale"])
+    return response
+
+
+def FLASK_APP_MUTATOR(app: Flask) -> None:
+    """Called by Superset with its application."""
+    app.before_request(_choose_language)
+    app.after_request(_stay_on_the_page)
+
+
 # --- How it looks -----------------------------------------------------------------------------------------------
 # Seven colours that stay apart for the common kinds of colour blindness, on white and on near-black.
 PALETTE = ["#2F6FDE", "#E8871E", "#16A394", "#8E66CC", "#D6A419", "#CF4A3C", "#7B8AA3"]
@@ -98,9 +155,8 @@ EXTRA_SEQUENTIAL_COLOR_SCHEMES = [
     }
 ]  # fmt: skip
 
-HOME_PATH = "/superset/dashboard/executive-overview/"
 LOGO_TARGET_PATH = HOME_PATH
-LOGO_TOOLTIP = "Executive overview"
+LOGO_TOOLTIP = "Tenure"
 
 _MARK = (
     "<rect x='0' y='10' width='6' height='14' rx='1.5' fill='#16A394'/>"
@@ -163,7 +219,8 @@ def _chart_overrides(grid: str) -> dict[str, object]:
     """What Superset's own theming leaves out: grid lines of charts with two axes; and no All/Inv buttons in legends."""
     plain: dict[str, object] = {"legend": {"selector": False}}
     two_axes = {**plain, "yAxis": {"splitLine": {"lineStyle": {"color": grid}}}}
-    return {"echarts_timeseries_bar": plain, "echarts_timeseries_line": plain, "mixed_timeseries": two_axes}
+    one_axis = ("echarts_timeseries_bar", "echarts_timeseries_line", "echarts_timeseries_scatter", "bubble_v2")
+    return {**dict.fromkeys(one_axis, plain), "mixed_timeseries": two_axes}
 
 
 # Merged, because a theme without Superset's own extra tokens leaves parts of the page unstyled.

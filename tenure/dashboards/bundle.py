@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import yaml
-
 from tenure.dashboards.charts import definitions_of
+from tenure.dashboards.files import read_yaml, yaml_text
+from tenure.dashboards.language import code_of
 
 KINDS = ("databases", "datasets", "charts", "dashboards")
 METADATA = "version: 1.0.0\ntype: assets\ntimestamp: '2026-01-01T00:00:00+00:00'\n"
@@ -24,7 +24,7 @@ def read_assets(root: Path) -> dict[str, dict[str, Any]]:
     """Every asset of the checkout: `datasets/kpi_trend.yaml` to its document, as it stands in the file."""
     folder = root / "superset" / "assets"
     return {
-        path.relative_to(folder).as_posix(): yaml.safe_load(path.read_text(encoding="utf-8"))
+        path.relative_to(folder).as_posix(): read_yaml(path)
         for kind in KINDS
         for path in sorted((folder / kind).rglob("*.yaml"))
     }
@@ -41,17 +41,20 @@ def compile_bundle(root: Path, warehouse_url: str) -> tuple[dict[str, str], dict
     warehouse_url: postgresql:// URL of the login role the dashboards read with.
     """
     assets = read_assets(root)
-    datasets = {document["uuid"]: document for document in of_kind(assets, "datasets")}
+    datasets: dict[str, dict[str, Any]] = {}  # of each language by uuid: a chart's definitions are in its own
+    for path, document in assets.items():
+        if path.startswith("datasets/"):
+            datasets.setdefault(code_of(path), {})[document["uuid"]] = document
     charts = {document["uuid"]: document for document in of_kind(assets, "charts")}
     bundle, passwords = {"metadata.yaml": METADATA}, {}
     for path, document in assets.items():
         if path.startswith("databases/"):
             document["sqlalchemy_uri"], passwords[path] = _connection(warehouse_url)
         elif path.startswith("charts/"):
-            document = _chart(document, datasets)
+            document = _chart(document, datasets[code_of(path)])
         elif path.startswith("dashboards/"):
-            document = _dashboard(document, charts, datasets)
-        bundle[path] = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+            document = _dashboard(document, charts, datasets[code_of(path)])
+        bundle[path] = yaml_text(document)
     return bundle, passwords
 
 

@@ -6,19 +6,23 @@ Each kind is a picture that answers one sort of question; what all charts of a k
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tenure.dashboards.language import Language
 from tenure.dashboards.shapes import SINGLE_CURRENCY
 from tenure.errors import TenureError
 
 Spec = dict[str, Any]
+KPI_DATASET = re.compile(r"kpi_(money_)?trend(_[a-z]{2})?")
 MONEY_FORMATS = (",.0f", ",.2f")
 CURRENCY = {"symbol": "AUTO", "symbolPosition": "prefix"}
 MONTH_AXIS = {"x_axis": "month", "time_grain_sqla": "P1M", "x_axis_time_format": "%b %y"}
 BASE_AXIS = {
     "columnType": "BASE_AXIS", "expressionType": "SQL", "label": "month", "sqlExpression": "month", "timeGrain": "P1M",
 }  # fmt: skip
+TIME_FORMATS = {"x_axis_time_format", "tooltipTimeFormat", "time_format", "table_timestamp_format"}
 AXES = {
     "xAxisLabelRotation": 0, "color_scheme": "tenure", "show_legend": True, "legendType": "scroll",
     "legendOrientation": "top", "rich_tooltip": True, "tooltipTimeFormat": "%B %Y", "row_limit": 10000,
@@ -53,7 +57,7 @@ class Dataset:
         return "~s" if text in (",d", "+,d", *MONEY_FORMATS) else text.replace(".2%", ".1%")
 
 
-def chart_document(name: str, uuid: str, spec: Spec, dataset: Dataset) -> Spec:
+def chart_document(name: str, uuid: str, spec: Spec, dataset: Dataset, language: Language) -> Spec:
     """The chart as a file of superset/assets: title, description, parameters and the query behind them.
 
     Raises TenureError on a kind, column or metric that does not exist.
@@ -76,6 +80,7 @@ def chart_document(name: str, uuid: str, spec: Spec, dataset: Dataset) -> Spec:
     if "adhoc_filters_b" in params:
         params["adhoc_filters_b"] = params["adhoc_filters"]
     params.update(spec.get("options", {}))
+    params.update({key: language.text(params[key]) for key in TIME_FORMATS & params.keys() if "%" in params[key]})
     # On a page the month filter chooses; without it (export, alert) the newest full month is meant.
     if "is_newest" in dataset.columns:
         conditions.append(("is_newest", "IS TRUE", None))
@@ -120,13 +125,13 @@ def metrics_of(chart: Spec) -> list[str]:
 def definitions_of(chart: Spec, datasets: dict[str, Spec]) -> Iterator[tuple[str, str]]:
     """Label and definition of each metric a finished chart shows; of a scorecard, of the KPIs in its rows instead.
 
-    datasets: the dataset documents by uuid.
+    datasets: the dataset documents of the chart's language by uuid.
     """
     own = {metric["metric_name"]: metric for metric in datasets[chart["dataset_uuid"]]["metrics"]}
     kpis = {
         metric["metric_name"]: metric
         for dataset in datasets.values()
-        if dataset["table_name"] in ("kpi_trend", "kpi_money_trend")
+        if KPI_DATASET.fullmatch(dataset["table_name"])
         for metric in dataset["metrics"]
     }
     filters = chart["query_context"]["queries"][0]["filters"]
@@ -217,7 +222,7 @@ def _mixed(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
 
 def _heat(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
     axis, rows, metric = spec.get("x", "month"), spec["y"], spec["metric"]
-    digits = ".2~s" if dataset.is_amount(metric) else ".4~s"
+    digits = ".2~s" if dataset.is_amount(metric) or spec["width"] < 7 else ".4~s"
     params = {
         **(MONTH_AXIS if axis == "month" else {"x_axis": axis}), "groupby": rows, "metric": metric, "row_limit": 10000,
         "sort_x_axis": "alpha_asc", "sort_y_axis": "alpha_desc", "normalize_across": "heatmap", "normalized": False,
@@ -239,7 +244,7 @@ def _table_look(spec: Spec) -> Spec:
     for name in spec.get("right", []):
         formats.setdefault(name, {})["horizontalAlign"] = "right"
     return {
-        "server_page_length": 10, "page_length": spec.get("page_length", 10), "table_timestamp_format": "%d %b %Y",
+        "server_page_length": 10, "page_length": 10, "table_timestamp_format": "%d %b %Y",
         "show_cell_bars": spec.get("has_bars", False), "color_pn": False, "allow_rearrange_columns": False,
         "include_search": spec.get("has_search", False), "column_config": formats,
     }  # fmt: skip
@@ -257,6 +262,9 @@ def _table(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
         "query_mode": "aggregate", "groupby": by, "metrics": metrics, "timeseries_limit_metric": column,
         "order_desc": not ascending, "row_limit": 1000, "show_totals": False, **_table_look(spec),
     }  # fmt: skip
+    if len(by) == 1:
+        # A row a KPI, region or month: all of them, without a choice of how many.
+        params |= {"page_length": 0, "table_timestamp_format": "%b %Y"}
     return "table", params, [_query(by, metrics, [[column, ascending]], 1000)]
 
 

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tenure.dashboards.definitions import Mart, Metric, read_marts, read_metrics
+from tenure.dashboards.files import read_yaml, yaml_text
+from tenure.dashboards.language import ENGLISH, Language, read_languages
 from tenure.dashboards.pages import page_files
 from tenure.dashboards.scorecard import kpi_values, scorecard_metrics
 from tenure.dashboards.shapes import ONCE, ONE_MONTH, SINGLE_CURRENCY, expression_of, with_shape
@@ -63,31 +63,52 @@ def _different(wanted: dict[str, str], present: dict[str, str]) -> list[str]:
 
 def rendered(root: Path) -> dict[str, str]:
     """Path below superset/assets to text of every generated file, as the definitions in this checkout say."""
-    datasets = dataset_documents(root)
-    files = {f"datasets/{document['table_name']}.yaml": document for document in datasets}
-    files |= page_files(root, datasets)
-    return {name: HEADER + _dump(document) for name, document in files.items()}
+    files: dict[str, dict[str, Any]] = {}
+    for language in read_languages(root):
+        datasets = dataset_documents(root, language)
+        files |= {f"datasets/{language.folder}{name}.yaml": document for name, document in datasets.items()}
+        files |= page_files(root, datasets, language)
+    return {name: HEADER + yaml_text(document) for name, document in files.items()}
 
 
-def read_entries(root: Path) -> list[dict[str, Any]]:
+def read_entries(root: Path, language: Language = ENGLISH) -> list[dict[str, Any]]:
     """The datasets as superset/datasets/*.yaml describe them, short forms written out."""
     paths = sorted((root / "superset" / "datasets").glob("*.yaml"))
-    return [with_shape(entry) for path in paths for entry in yaml.safe_load(path.read_text(encoding="utf-8"))]
+    return [with_shape(entry, language) for path in paths for entry in read_yaml(path)]
 
 
-def dataset_documents(root: Path) -> list[dict[str, Any]]:
-    """The datasets as Superset keeps them. Raises TenureError on a column that no mart has."""
+def dataset_documents(root: Path, language: Language = ENGLISH) -> dict[str, dict[str, Any]]:
+    """The datasets as Superset keeps them, by the name that pages use. Raises TenureError on a column no mart has."""
     metrics, marts = read_metrics(root / "dbt_project"), read_marts(root / "dbt_project") | PUBLICATION
-    return [_dataset(entry, metrics, marts) for entry in read_entries(root)]
+    return {
+        entry["name"]: _in_language(_dataset(entry, metrics, marts, language), language)
+        for entry in read_entries(root, language)
+    }
 
 
-def _dataset(entry: dict[str, Any], metrics: dict[str, Metric], marts: dict[str, Mart]) -> dict[str, Any]:
+def _in_language(dataset: dict[str, Any], language: Language) -> dict[str, Any]:
+    texts = ("verbose_name", "description")
+    parts = {
+        kind: [{**item, **{key: language.text(item[key]) for key in texts}} for item in dataset[kind]]
+        for kind in ("columns", "metrics")
+    }
+    return {
+        **dataset,
+        "uuid": language.uuid(dataset["uuid"]),
+        "table_name": language.named(dataset["table_name"], "_"),
+        "description": language.text(dataset["description"]),
+        **parts,
+    }
+
+
+def _dataset(
+    entry: dict[str, Any], metrics: dict[str, Metric], marts: dict[str, Mart], language: Language
+) -> dict[str, Any]:
     columns = [_column(entry, name, source, marts) for name, source in entry["columns"].items()]
     descriptions = {column["column_name"]: column["description"] for column in columns}
     shown = [_kpi_metric(metric) for metric in metrics.values() if _is_wanted(entry, metric)]
-    own = scorecard_metrics() if entry.get("kpi_metrics") == "scorecard" else entry.get("metrics", {})
+    own = scorecard_metrics(language) if entry.get("kpi_metrics") == "scorecard" else entry.get("metrics", {})
     shown += [_metric(entry, name, settings, descriptions) for name, settings in own.items()]
-    sql = entry.get("sql")
     dataset: dict[str, Any] = {
         "uuid": entry["uuid"],
         "version": "1.0.0",
@@ -95,7 +116,7 @@ def _dataset(entry: dict[str, Any], metrics: dict[str, Metric], marts: dict[str,
         "schema": "marts",
         "table_name": entry["name"],
         "description": entry["description"],
-        "sql": sql.replace("{kpi_values}", kpi_values(metrics)) if sql else None,
+        "sql": entry["sql"].replace("{kpi_values}", kpi_values(metrics, language)),
         "main_dttm_col": entry.get("time_column"),
         "currency_code_column": entry.get("currency_column"),
         "filter_select_enabled": True,
@@ -173,18 +194,3 @@ def _metric_entry(name: str, label: str, expression: str, number_format: str, de
 def _words(name: str) -> str:
     words = re.sub(r"_(name|amount|id|code|count)$", "", name).replace("_", " ")
     return words[0].upper() + words[1:]
-
-
-class _Dumper(yaml.SafeDumper):
-    """Block style for SQL, so that a diff shows the line that changed."""
-
-
-def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _represent_text)
-
-
-def _dump(document: dict[str, Any]) -> str:
-    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=118)

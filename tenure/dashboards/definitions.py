@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from tenure.dashboards.files import read_yaml
 from tenure.errors import TenureError
 
 # How a value of each unit is written, in the notation of d3-format. Amounts get their currency from the data.
@@ -35,8 +34,9 @@ DOC_REFERENCE = re.compile(r"\{\{\s*doc\(\s*['\"](?:\w+['\"]\s*,\s*['\"])?(\w+)[
 class Metric:
     """A KPI as dbt defines it.
 
-    `unit` is a key of FORMATS; `is_ratio` tells whether it has a denominator; `is_money` whether its sides are amounts
-    of a currency, so that it may not be read over several: also days or a ratio made of amounts.
+    `unit` is a key of FORMATS; `name_zh` its name in Chinese; `is_ratio` tells whether it has a denominator; `is_money`
+    whether its sides are amounts of a currency, so that it may not be read over several: also days or a ratio made of
+    amounts.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Metric:
     unit: str
     is_ratio: bool
     is_money: bool
+    name_zh: str
 
     @property
     def number_format(self) -> str:
@@ -75,6 +76,7 @@ def read_metrics(dbt_dir: Path) -> dict[str, Metric]:
             unit=meta["unit"],
             is_ratio=entry["type"] == "ratio",
             is_money=meta.get("is_money", False),
+            name_zh=meta.get("name_zh", ""),
         )
         if metric.unit not in FORMATS:
             raise TenureError(
@@ -103,7 +105,7 @@ def read_marts(dbt_dir: Path) -> dict[str, Mart]:
 
 def _entries(folder: Path, key: str) -> Iterator[tuple[Path, dict[str, Any]]]:
     for path in sorted(folder.rglob("*.yml")):
-        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        document = read_yaml(path)
         for entry in document.get(key) or []:
             yield path, entry
 

@@ -6,16 +6,20 @@ dataset. Everything that follows from that is made here: uuids, layout, filters 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
-import yaml
-
 from tenure.dashboards.charts import Dataset, chart_document, definitions_of
+from tenure.dashboards.files import read_yaml
+from tenure.dashboards.language import Language
 from tenure.errors import TenureError
 
 COLUMNS = 12
+CHART_TEXTS = ("title", "about", "subtitle", "x_label", "y_label")
+# A lifecycle stage among the colors; a flow says "before" or "now" behind it.
+STAGE = re.compile(r"(?P<code>[A-E]) (?P<name>\w+)")
 CSS = (
     "/* Tiles in a row leave no room for two lines of title. */\n"
     '.chart-slice[data-test-viz-type^="big_number"] .header-title { font-size: 13px; white-space: nowrap; }\n'
@@ -30,24 +34,31 @@ def read_pages(root: Path) -> list[dict[str, Any]]:
     """The page files in the order in which the links name them; `slug` is the file's name."""
     pages = []
     for path in sorted((root / "superset" / "pages").glob("*.yaml")):
-        page = yaml.safe_load(path.read_text(encoding="utf-8"))
+        page = read_yaml(path)
         pages.append({"slug": path.stem.replace("_", "-"), "file": path.stem, **page})
     return sorted(pages, key=lambda page: int(page["order"]))
 
 
 def read_look(root: Path) -> dict[str, Any]:
     """What all pages share: `filters` above the charts and the `colors` of what has one everywhere."""
-    look: dict[str, Any] = yaml.safe_load((root / "superset" / "look.yaml").read_text(encoding="utf-8"))
+    look: dict[str, Any] = read_yaml(root / "superset" / "look.yaml")
     return look
 
 
-def page_files(root: Path, dataset_documents: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Path below superset/assets to document, for every chart and dashboard."""
-    datasets = {document["table_name"]: Dataset(document) for document in dataset_documents}
-    pages, look = read_pages(root), read_look(root)
+def page_files(
+    root: Path, dataset_documents: dict[str, dict[str, Any]], language: Language
+) -> dict[str, dict[str, Any]]:
+    """Path below superset/assets to document, for every chart and dashboard of the language.
+
+    dataset_documents: those of the language by the name that pages use.
+    """
+    datasets = {name: Dataset(document) for name, document in dataset_documents.items()}
+    pages = [_page_in(page, language) for page in read_pages(root)]
+    look = _look_in(read_look(root), language)
+    as_of = _chart_in(AS_OF, language)
     files: dict[str, dict[str, Any]] = {}
     for page in pages:
-        charts = {"data_as_of": AS_OF} | {name: chart for row in page["rows"] for name, chart in row["charts"].items()}
+        charts = {"data_as_of": as_of} | {name: chart for row in page["rows"] for name, chart in row["charts"].items()}
         if len(charts) != 1 + sum(len(row["charts"]) for row in page["rows"]):
             raise TenureError(f"page {page['file']} has two charts of one name")
         documents = {}
@@ -56,10 +67,51 @@ def page_files(root: Path, dataset_documents: list[dict[str, Any]]) -> dict[str,
             if dataset is None:
                 raise TenureError(f"chart {name} of page {page['file']} shows the unknown dataset {spec['dataset']}")
             uuid = str(uuid5(UUID(page["uuid"]), name))
-            documents[name] = chart_document(name, uuid, _with_reach(spec, dataset, look), dataset)
-            files[f"charts/{page['file']}/{name}.yaml"] = documents[name]
-        files[f"dashboards/{page['file']}.yaml"] = _dashboard(page, pages, charts, documents, datasets, look)
+            documents[name] = chart_document(name, uuid, _with_reach(spec, dataset, look), dataset, language)
+            files[f"charts/{language.folder}{page['file']}/{name}.yaml"] = documents[name]
+        document = _dashboard(page, pages, charts, documents, datasets, look)
+        files[f"dashboards/{language.folder}{page['file']}.yaml"] = document
     return files
+
+
+def _page_in(page: dict[str, Any], language: Language) -> dict[str, Any]:
+    """The page's lines in a language, with the uuid and the address it has there."""
+    return {
+        **page,
+        "uuid": language.uuid(page["uuid"]),
+        "slug": language.named(page["slug"], "-"),
+        "title": language.text(page["title"]),
+        "questions": [language.text(question) for question in page["questions"]],
+        "note": language.text(page["note"]),
+        "definitions": language.text("Definitions"),
+        "rows": [
+            {**row, "charts": {name: _chart_in(chart, language) for name, chart in row["charts"].items()}}
+            for row in page["rows"]
+        ],
+    }
+
+
+def _chart_in(chart: dict[str, Any], language: Language) -> dict[str, Any]:
+    return {**chart, **{key: language.text(chart[key]) for key in CHART_TEXTS if key in chart}}
+
+
+def _shown(key: str, language: Language) -> set[str]:
+    """What a key of the colors is called in the data: the name of a metric, which stays, or a value."""
+    if stage := STAGE.fullmatch(key):
+        word = language.values.get("stage_name", {}).get(stage["name"], stage["name"])
+        ends = ("", *(f" {language.text(when)}" for when in ("before", "now")))
+        return {f"{stage['code']} {word}{end}" for end in ends}
+    return {words[key] for words in language.values.values() if key in words} or {key}
+
+
+def _look_in(look: dict[str, Any], language: Language) -> dict[str, Any]:
+    texts = ("name", "description")
+    return {
+        "filters": [{**item, **{key: language.text(item[key]) for key in texts}} for item in look["filters"]],
+        "colors": {shown: color for key, color in look["colors"].items() for shown in sorted(_shown(key, language))},
+        "unreached": language.text("Not changed by the filters {}."),
+        "comma": language.text(", "),
+    }
 
 
 def _unreached(dataset: Dataset, look: dict[str, Any]) -> list[dict[str, Any]]:
@@ -70,9 +122,9 @@ def _unreached(dataset: Dataset, look: dict[str, Any]) -> list[dict[str, Any]]:
 def _with_reach(spec: dict[str, Any], dataset: Dataset, look: dict[str, Any]) -> dict[str, Any]:
     """The chart's lines with a last sentence about the filters that do not change it."""
     names = [item["name"] for item in _unreached(dataset, look)]
-    if not names or spec is AS_OF:
+    if not names or spec["dataset"] == AS_OF["dataset"]:
         return spec
-    return {**spec, "about": f"{spec['about']} Not changed by the filters {', '.join(names)}."}
+    return {**spec, "about": f"{spec['about']} {look['unreached'].format(look['comma'].join(names))}"}
 
 
 def _dashboard(
@@ -152,7 +204,12 @@ def _definitions_height(documents: dict[str, dict[str, Any]], datasets: dict[str
     texts: dict[str, str] = {}
     for document in documents.values():
         texts = dict(definitions_of(document, by_uuid)) | texts
-    return 11 + sum(3 * (1 + len(f"{label} - {text}") // 185) for label, text in texts.items())
+    return 11 + sum(3 * (1 + _width(f"{label} - {text}") // 185) for label, text in texts.items())
+
+
+def _width(text: str) -> int:
+    """How many Latin letters the text takes; a Chinese character is as wide as one and a half."""
+    return round(sum(1.6 if letter >= "\u2e80" else 1 for letter in text))
 
 
 def _layout(
@@ -201,5 +258,14 @@ def _layout(
     row([text("intro", intro, 9, 21), chart("data_as_of", 21)])
     for part in page["rows"]:
         row([chart(name, part["height"]) for name in part["charts"]])
-    row([text("definitions", "#### Definitions\n\n{definitions}", COLUMNS, _definitions_height(documents, datasets))])
+    row(
+        [
+            text(
+                "definitions",
+                f"#### {page['definitions']}\n\n{{definitions}}",
+                COLUMNS,
+                _definitions_height(documents, datasets),
+            )
+        ]
+    )
     return position

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from tenure.dashboards.language import Language
 from tenure.errors import TenureError
 
 # A row of a trend dataset is repeated for every reporting month it is shown under. This is how often, and NULL where
@@ -45,10 +46,10 @@ SHAPE_COLUMNS = {
 }
 
 
-def with_shape(entry: dict[str, Any]) -> dict[str, Any]:
-    """The dataset's entry in its long form: `sql`, `marts` and `columns` written out. Unchanged without a shape."""
+def with_shape(entry: dict[str, Any], language: Language) -> dict[str, Any]:
+    """The dataset's entry in its long form: `sql`, `marts` and `columns` written out, in the language."""
     if "shape" not in entry:
-        return entry
+        return {**entry, "sql": language.sql(entry["sql"])}
     shape, mart = entry["shape"], entry["mart"]
     if shape not in SHAPE_COLUMNS:
         raise TenureError(f"dataset {entry['name']} has the shape {shape!r}", hint=f"use {', '.join(SHAPE_COLUMNS)}")
@@ -61,9 +62,11 @@ def with_shape(entry: dict[str, Any]) -> dict[str, Any]:
         if name == "region_name":
             columns[name], text = "dim_region", f"coalesce({alias['dim_region']}.region_name, m.region_id) as {name}"
         elif isinstance(source, dict):
-            columns[name], text = source, f"{source['sql']} as {name}"
+            columns[name], text = source, f"{language.sql(source['sql'])} as {name}"
         else:
-            columns[name], text = source, f"{alias.get(source, 'm')}.{name}"
+            reference = f"{alias.get(source, 'm')}.{name}"
+            value = language.column(reference)
+            columns[name], text = source, value if value == reference else f"{value} as {name}"
         selected.append(text)
     lines = [*_reporting(shape, mart), "select", *(f"    {text}," for text in selected[:-1]), f"    {selected[-1]}"]
     lines.append(f"from marts.{mart} as m")

@@ -15,7 +15,7 @@ from tenure.settings import Settings
 
 ADMIN = "admin"
 WEB = "superset-web"
-HOME_PATH = "/superset/dashboard/executive-overview/"
+HOME_PATH = "/superset/welcome/"  # the executive overview in the viewer's language: see superset_config.py
 # What a process needs of the caller's environment. The rest (PYTHONPATH, AIRFLOW_*, ...) must not leak in.
 INHERITED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TZ")
 
@@ -56,7 +56,7 @@ def base_url(settings: Settings) -> str:
 
 
 def dashboard_url(settings: Settings) -> str:
-    """Address of the executive overview."""
+    """Address that leads to the executive overview in the language of the viewer's browser."""
     return base_url(settings) + HOME_PATH
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ from tenure.settings import Settings
 from tests.superset.page import DashboardPage
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Playwright
+
     from tests.conftest import BuiltWarehouse
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -75,23 +78,34 @@ def browser_program() -> str:
 
 
 @pytest.fixture(scope="session")
-def overview(superset_server: SupersetServer, test_base: Path) -> Iterator[DashboardPage]:
-    """The executive overview, logged in by hand and complete, in a real browser with a profile of its own."""
+def driver() -> Iterator[Playwright]:
     from playwright.sync_api import sync_playwright
 
-    program = browser_program()
-    url, user, password = login(superset_server.settings)
     with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            test_base / "browser",
-            executable_path=program,
-            args=list(BROWSER_FLAGS),
-            color_scheme="light",
-            locale="en-GB",
-            viewport={"width": 1600, "height": 1000},
-        )
-        page = DashboardPage(context.pages[0] if context.pages else context.new_page())
-        page.log_in(url, user, password)
-        page.wait_until_drawn()
+        yield playwright
+
+
+@contextmanager
+def logged_in(driver: Playwright, settings: Settings, profile: Path, locale: str = "en-GB") -> Iterator[DashboardPage]:
+    """The page a person lands on, logged in by hand and complete, in a browser of this locale and profile."""
+    url, user, password = login(settings)
+    context = driver.chromium.launch_persistent_context(
+        profile,
+        executable_path=browser_program(),
+        args=list(BROWSER_FLAGS),
+        color_scheme="light",
+        locale=locale,
+        viewport={"width": 1600, "height": 1000},
+    )
+    page = DashboardPage(context.pages[0] if context.pages else context.new_page())
+    page.log_in(url, user, password)
+    page.wait_until_drawn()
+    yield page
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def overview(superset_server: SupersetServer, test_base: Path, driver: Playwright) -> Iterator[DashboardPage]:
+    """The executive overview in English."""
+    with logged_in(driver, superset_server.settings, test_base / "browser") as page:
         yield page
-        context.close()

@@ -27,11 +27,17 @@ KEPT: dict[str, Callable[[Row], bool]] = {
     "expiry_calendar": lambda row: row["expiry_days"] is not None and row["expiry_days"] >= 0,
 }
 MADE: dict[tuple[str, str], Callable[[Row], Any]] = {
-    ("lifecycle_transition", "from_stage"): lambda row: f"{row['from_stage_code']} before",
-    ("lifecycle_transition", "to_stage"): lambda row: f"{row['to_stage_code']} now",
+    ("model_test", "is_champion"): lambda row: "yes" if row["is_champion"] else "no",
+    ("pipeline_month", "is_overdue"): lambda row: "yes" if row["is_overdue"] else "no",
     ("lead_trend", "stage"): lambda row: f"{row['stage_rank']} {row['status_code']}",
     ("pipeline_month", "stage"): lambda row: f"{row['stage_rank']} {row['stage_name']}",
     ("lever_month", "difficulty_score"): lambda row: DIFFICULTY.get(row["execution_difficulty"]),
+}
+# Code of the stage, what follows its name, and what stands there for no stage.
+STAGES = {
+    ("lifecycle_trend", "stage"): ("lifecycle_stage_code", "", ""),
+    ("lifecycle_transition", "from_stage"): ("from_stage_code", " before", "New"),
+    ("lifecycle_transition", "to_stage"): ("to_stage_code", " now", "Aged out"),
 }
 JOINED = {
     "region_name": ("dim_region", "region_id"),
@@ -94,10 +100,11 @@ class Oracle:
             names = {row[key]: row[name] for row in self.mart(mart)}
             for row in found:
                 row[name] = names.get(row[key], row[key] if name == "region_name" else None)
-        elif name == "stage_name" and entry["columns"][name] == "dim_lifecycle_stage":
+        elif (entry["name"], name) in STAGES:
+            code, end, without = STAGES[entry["name"], name]
             stages = {row["lifecycle_stage_code"]: row["stage_name"] for row in self.mart("dim_lifecycle_stage")}
             for row in found:
-                row[name] = stages[row["lifecycle_stage_code"]]
+                row[name] = f"{row[code]} {stages[row[code]]}{end}" if row[code] in stages else f"{without}{end}"
 
 
 def _year_before(month: dt.date) -> dt.date:

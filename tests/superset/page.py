@@ -14,6 +14,7 @@ PATIENCE_SECONDS = 120
 CHART = "[data-test='chart-grid-component']"
 BUSY = "[data-test='loading-indicator'], .loading, .ant-skeleton"
 ERRORS = ".ant-alert-error, [data-test='error-alert'], .error-container, .missing-chart-container"
+NOTHING = ("No data", "No results", "没有数据", "无结果", "没有返回")
 EMPTY = "[data-test='empty-state'], .ant-empty, .missing-chart-body"
 
 
@@ -85,7 +86,7 @@ class DashboardPage:
         for title, chart in self.charts().items():
             if chart.locator(ERRORS).count():
                 found.append(f"{title}: error: {chart.inner_text()[:200]}")
-            elif chart.locator(EMPTY).count() or "No data" in chart.inner_text() or "No results" in chart.inner_text():
+            elif chart.locator(EMPTY).count() or any(word in chart.inner_text() for word in NOTHING):
                 found.append(f"{title}: nothing to show")
             elif not self._has_picture(chart):
                 found.append(f"{title}: nothing drawn")
@@ -126,7 +127,7 @@ class DashboardPage:
         return cut
 
     def scrolled(self) -> list[str]:
-        """Tables that must be scrolled sideways to be read, and texts that do not fit into their box."""
+        """Tables that must be scrolled to be read, be it sideways, and texts that do not fit into their box."""
         found: list[str] = self.page.evaluate(
             """() => {
                 const clips = ['auto', 'scroll', 'hidden'];
@@ -135,7 +136,8 @@ class DashboardPage:
                 const long = e => scrolls(e, 'Y') && e.scrollHeight > e.clientHeight + 1;
                 const within = (box, test) => [...box.querySelectorAll('div')].some(test);
                 const tables = [...document.querySelectorAll('[data-test-chart-name][data-test-viz-type=table]')]
-                    .filter(box => within(box, wide)).map(box => box.getAttribute('data-test-chart-name'));
+                    .filter(box => within(box, e => wide(e) || long(e)))
+                    .map(box => box.getAttribute('data-test-chart-name'));
                 const texts = [...document.querySelectorAll('.dashboard-markdown')];
                 return [
                     ...tables,
