@@ -134,9 +134,11 @@ class DashboardPage:
                 const scrolls = (e, axis) => clips.includes(getComputedStyle(e)['overflow' + axis]);
                 const wide = e => scrolls(e, 'X') && e.scrollWidth > e.clientWidth + 1;
                 const long = e => scrolls(e, 'Y') && e.scrollHeight > e.clientHeight + 1;
+                // A table with a line of totals is two pixels taller than its box; a row is some thirty.
+                const cut = e => scrolls(e, 'Y') && e.scrollHeight > e.clientHeight + 8;
                 const within = (box, test) => [...box.querySelectorAll('div')].some(test);
                 const tables = [...document.querySelectorAll('[data-test-chart-name][data-test-viz-type=table]')]
-                    .filter(box => within(box, e => wide(e) || long(e)))
+                    .filter(box => within(box, e => wide(e) || cut(e)))
                     .map(box => box.getAttribute('data-test-chart-name'));
                 const texts = [...document.querySelectorAll('.dashboard-markdown')];
                 return [

@@ -154,7 +154,6 @@ def test_who_changes_the_language_stays_on_the_page(superset_server: SupersetSer
         headers = {"Referer": f"{base}{pages[before]}?native_filters_key=abc"}
         answer = viewer.get(f"{base}/lang/{after}", headers=headers, allow_redirects=False, timeout=60)
         assert answer.headers["Location"] == pages[after]
-    assert viewer.get(f"{base}/lang/fi", timeout=60).status_code == 404
 
 
 def test_words_that_superset_gets_wrong_are_put_right(superset_server: SupersetServer) -> None:

@@ -1,0 +1,153 @@
+"""What the filters choose is what is counted, for each of their values; and the scorecards say it in words."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+import psycopg
+import pytest
+
+from tenure.dashboards.bundle import of_kind, read_assets
+from tenure.dashboards.definitions import Metric, read_metrics
+from tenure.dashboards.pages import read_look
+from tenure.settings import ROOT
+from tests.superset.conftest import SupersetServer
+from tests.superset.oracle import Oracle, kpi_value
+
+KPIS = read_metrics(ROOT / "dbt_project")
+ASSETS = read_assets(ROOT)
+UUIDS = {document["table_name"]: document["uuid"] for document in of_kind(ASSETS, "datasets")}
+SCORECARDS = {
+    path: chart
+    for path, chart in ASSETS.items()
+    if path.startswith("charts/") and chart["dataset_uuid"] == UUIDS["kpi_scorecard"]
+}
+ASKED = {"kpi_trend": ["closing_base", "net_additions", "churn_rate"], "kpi_money_trend": ["service_revenue", "arpu"]}
+# Decimals and the unit behind the number; a share is told in percent.
+WRITTEN = {
+    "subscriptions": (0, ""), "count": (0, ""), "mb": (0, " MB"), "ratio": (2, " %"), "minutes": (1, " min"),
+    "seconds": (1, " s"), "days": (1, " days"), "months": (1, " months"), "score": (2, ""), "points": (2, ""),
+}  # fmt: skip
+Rows = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def oracle(superset_server: SupersetServer) -> Iterator[Oracle]:
+    with psycopg.connect(superset_server.settings.url("dashboard")) as connection:
+        yield Oracle(connection)
+
+
+@pytest.fixture(scope="module")
+def rows(oracle: Oracle) -> Rows:
+    """Rows of kpi_monthly of the full months, with the name of the region."""
+    regions = {row["region_id"]: row["region_name"] for row in oracle.mart("dim_region")}
+    return [
+        {**row, "region_name": regions.get(row["region_id"], row["region_id"])}
+        for row in oracle.mart("kpi_monthly")
+        if not row["is_open_month"]
+    ]
+
+
+def numbers_of(server: SupersetServer, table: str, column: str) -> dict[str, int]:
+    with psycopg.connect(server.settings.url("superset")) as connection:
+        return dict(connection.execute(f"select {column}, id from {table} where is_managed_externally").fetchall())
+
+
+def ask(server: SupersetServer, dataset: int, **query: Any) -> Rows:
+    """One question to a dataset through the data API, as a page asks it."""
+    answer = server.api.post(
+        f"{server.base}/api/v1/chart/data",
+        json={"datasource": {"id": dataset, "type": "table"}, "queries": [{"row_limit": 1000, **query}]},
+        timeout=60,
+    )
+    assert answer.status_code == 200, answer.text[:500]
+    data: Rows = answer.json()["result"][0]["data"]
+    return data
+
+
+@pytest.mark.parametrize("item", read_look(ROOT)["filters"], ids=lambda item: str(item["key"]))
+def test_every_value_of_a_filter_selects_its_rows(
+    superset_server: SupersetServer, rows: Rows, item: dict[str, Any]
+) -> None:
+    datasets, column = numbers_of(superset_server, "tables", "table_name"), item["column"]
+    offered = {row[column] for row in ask(superset_server, datasets[item["dataset"]], columns=[column], metrics=[])}
+    newest = max(row["month"] for row in rows)
+    assert offered
+    if column == "reporting_month":
+        assert offered == {f"{row['month']:%Y-%m}" for row in rows}
+    for value in offered:
+        month = dt.date.fromisoformat(f"{value}-01") if column == "reporting_month" else newest
+        chosen = [
+            row
+            for row in rows
+            if row["month"] == month and row.get(column, value) == value and (row["numerator"] or row["denominator"])
+        ]
+        for dataset, metrics in ASKED.items():
+            if column == "currency_code" and dataset == "kpi_trend":
+                continue  # which has none
+            filters = [{"col": "reporting_month", "op": "IN", "val": [f"{month:%Y-%m}"]}]
+            if column != "reporting_month":
+                filters.append({"col": column, "op": "IN", "val": [value]})
+            got = ask(superset_server, datasets[dataset], columns=["month"], metrics=metrics, filters=filters)
+            instant = dt.datetime(month.year, month.month, 1, tzinfo=dt.UTC).timestamp() * 1000
+            shown: dict[str, Any] = next((row for row in got if row["month"] == instant), {})
+            for name in metrics:
+                wanted = kpi_value(chosen, KPIS[name])
+                assert shown.get(name) == (None if wanted is None else pytest.approx(float(wanted))), (value, name)
+
+
+def written(metric: Metric, value: Any) -> str | None:
+    if value is None:
+        return None
+    decimals, unit = WRITTEN.get(metric.unit, (2 if metric.is_ratio else 0, ""))
+    sign = "+" if metric.unit == "points" else ""
+    return f"{rounded(value * (100 if metric.unit == 'ratio' else 1), decimals):{sign},}{unit}"
+
+
+def rounded(value: Any, decimals: int) -> Decimal:
+    return Decimal(value).quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
+
+
+def change(metric: Metric, now: Any, before: Any) -> str | None:
+    if now is None or before is None:
+        return None
+    if metric.unit in ("ratio", "score", "points"):
+        factor, unit = (100, " pt") if metric.unit == "ratio" else (1, "")
+        return f"{rounded(factor * (now - before), 2):+,}{unit}"
+    return f"{rounded(100 * (now / before - 1), 1):+,} %" if before else None
+
+
+def target_of(rows: Rows, metric: Metric) -> Any:
+    sides = [
+        {**row, "numerator": row["target_numerator"], "denominator": row["target_denominator"]}
+        for row in rows
+        if row["kpi_code"] == metric.name
+    ]
+    return kpi_value(sides, metric)
+
+
+@pytest.mark.parametrize("path", [path for path in sorted(SCORECARDS) if "/zh/" not in path])
+def test_a_scorecard_says_what_the_kpis_are(superset_server: SupersetServer, rows: Rows, path: str) -> None:
+    chart = SCORECARDS[path]
+    number = numbers_of(superset_server, "slices", "uuid::text")[chart["uuid"]]
+    answered = {row["kpi_label"]: row for row in superset_server.chart_data(number)[0]["data"]}  # type: ignore[attr-defined]
+    newest = max(row["month"] for row in rows)
+    before = (newest - dt.timedelta(days=1)).replace(day=1)
+    months = {"now": newest, "month": before, "year": newest.replace(year=newest.year - 1)}
+    (named,) = [item["val"] for item in chart["query_context"]["queries"][0]["filters"] if item["col"] == "kpi_code"]
+    for name in named:
+        metric = KPIS[name]
+        at = {
+            period: kpi_value([row for row in rows if row["month"] == month], metric)
+            for period, month in months.items()
+        }
+        shown = answered.get(metric.label, {})
+        assert shown.get("kpi_now") == written(metric, at["now"]), name
+        assert shown.get("kpi_month_change") == change(metric, at["now"], at["month"]), name
+        assert shown.get("kpi_year_change") == change(metric, at["now"], at["year"]), name
+        wanted = target_of([row for row in rows if row["month"] == newest], metric)
+        assert shown.get("kpi_target") == written(metric, wanted), name
+    assert len(answered) >= 3
