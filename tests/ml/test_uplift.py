@@ -57,8 +57,10 @@ def test_planted_effect__is_found_with_its_sleeping_dogs() -> None:
     assert model.is_individual_
     assert predicted[effect > 0].mean() > 0.15
     assert predicted[effect < 0].mean() < 0.02
+    # On lines that it has not seen: of its own trial it also remembers the chance.
+    unseen, treated, outcome, share, effect = trial(14, 0.25, -0.15)
     oracle = qini(effect, treated, outcome, share)
-    assert oracle.low <= qini(predicted, treated, outcome, share).coefficient <= oracle.high
+    assert oracle.low <= qini(model.predict(unseen), treated, outcome, share).coefficient <= oracle.high
 
 
 def test_harm__is_said() -> None:
@@ -66,16 +68,16 @@ def test_harm__is_said() -> None:
     assert uplift_model(PARAMS, 0).fit(frame, treated, outcome, share).verdict_ == HARM
 
 
-def test_campaign_without_effect__is_said_to_have_none_in_at_least_ninety_of_a_hundred() -> None:
+def test_campaign_without_effect__is_said_to_have_none_in_at_least_nine_of_ten() -> None:
     quick = PARAMS.model_copy(update={"resamples": 100})
     claimed = 0
-    for seed in range(100):
+    for seed in range(30):
         frame, treated, outcome, share, _ = trial(100 + seed, 0.0, 0.0, count=600)
         model = uplift_model(quick, 0).fit(frame, treated, outcome, share)
         claimed += model.verdict_ != NO_EFFECT or model.is_individual_
         if model.verdict_ == NO_EFFECT and not model.is_individual_:
             assert (model.predict(frame) == 0.0).all()
-    assert claimed <= 10
+    assert claimed <= 3
 
 
 def test_trial_without_controls__is_refused() -> None:
