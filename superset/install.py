@@ -78,7 +78,7 @@ def import_assets(admin: Any, bundle: dict[str, str], passwords: dict[str, str])
     from superset.utils.core import override_user
 
     # Superset reads the files with `yaml.safe_load`: in pure Python that takes longer than all the rest.
-    yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # type: ignore[misc]
     with override_user(admin):
         ImportAssetsCommand(dict(bundle), passwords=passwords).run()
 

@@ -12,11 +12,12 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
 
-from flask import Flask, Response, jsonify, redirect, request, session
+from flask import Flask, jsonify, redirect, request, session
 from superset.config import TALISMAN_CONFIG as STOCK_TALISMAN
 from superset.config import THEME_DARK as STOCK_DARK
 from superset.config import THEME_DEFAULT as STOCK_LIGHT
 from superset.translations.utils import get_language_pack
+from werkzeug.wrappers import Response
 
 APP_NAME = "Tenure"
 SECRET_KEY = os.environ["SUPERSET_SECRET_KEY"]
