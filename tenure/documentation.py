@@ -65,6 +65,11 @@ def write_documentation(settings: Settings) -> Path:
             column["description"] = _link_seeds(column["description"], names)
     for node in seeds.values():
         node["description"] += _seed_rows(settings.root, node)
+    for metric in manifest["metrics"].values():
+        if (metric["config"].get("meta") or {}).get("is_kpi"):
+            metric["description"] += (
+                f"\n\nRead it in {_mart_link('kpi_monthly')} where `kpi_code = '{metric['name']}'`."
+            )
     manifest["docs"]["doc.tenure.__overview__"] = {
         "name": "__overview__",
         "resource_type": "doc",
@@ -136,10 +141,10 @@ def _link_seeds(text: str, seeds: set[str]) -> str:
 
 
 def _questions(root: Path, mart: str) -> str:
-    """The questions of the cookbook that are answered from a mart, as a list."""
+    """The questions of the cookbook that are answered from a mart, with their SQL."""
     asked = [question for question in cookbook.questions(root) if mart in question.marts]
-    lines = [f"- [{question.number}. {question.title}](#!/overview)" for question in asked]
-    return "\n\n**In the cookbook** (first page)\n\n" + "\n".join(lines) if lines else ""
+    lines = [f"**{question.number}. {question.title}**\n\n```sql\n{question.sql}\n```" for question in asked]
+    return "\n\n**In the cookbook** ([first page](#!/overview))\n\n" + "\n\n".join(lines) if lines else ""
 
 
 def _mart_link(name: str) -> str:
@@ -157,9 +162,9 @@ def _first_page(root: Path, marts: Json) -> str:
     ]
     pages = [
         (root / START).read_text(encoding="utf-8"),
-        "# The tables by subject\n\n" + "\n\n".join(lists),
-        *((root / page).read_text(encoding="utf-8") for page in (cookbook.PAGE,)),
+        (root / cookbook.PAGE).read_text(encoding="utf-8"),
         *cookbook.parts(root),
+        "# The tables by subject\n\n" + "\n\n".join(lists),
         glossary.page(root),
     ]
     return _LINK_OUT.sub(lambda link: link[1] or link[2], "\n\n".join(pages))

@@ -21,9 +21,10 @@ METRICS = "dbt_project/models/marts/kpi"
 
 UNITS = {
     "subscriptions": "subscriptions",
-    "ratio": "ratio, 0-1",
+    "ratio": "ratio: 0.05 is 5 %",
     "currency": "money, in `currency_code`",
     "minutes": "minutes a subscription and month",
+    "total_minutes": "minutes",
     "mb": "MB (1,000,000 bytes) a subscription and month",
     "count": "number",
     "seconds": "seconds",

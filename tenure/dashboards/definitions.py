@@ -17,6 +17,7 @@ FORMATS = {
     "ratio": ".2%",
     "currency": ",.2f",
     "minutes": ",.1f",
+    "total_minutes": ",.0f",
     "mb": ",.0f",
     "count": ",d",
     "seconds": ",.1f",

@@ -18,6 +18,7 @@ _WRITTEN: dict[str, tuple[int, str, str, bool]] = {
     "currency": (1, "FM999,999,999,990", "", False),
     "ratio": (100, "FM999,990.00", "%", True),
     "minutes": (1, "FM999,990.0", "min", False),
+    "total_minutes": (1, "FM999,999,999,990", "min", False),
     "seconds": (1, "FM999,990.0", "s", False),
     "days": (1, "FM999,990.0", "days", False),
     "months": (1, "FM999,990.0", "months", False),

@@ -139,9 +139,13 @@ def test_17_which_campaigns_changed_anything(opinion: Opinion, marts: Marts) -> 
                 *(*rates, gain, cost, roi),
             )
     rows = marts.execute(QUESTIONS[17].sql).fetchall()
-    assert {row[0]: (*row[:7], *row[11:]) for row in rows} == counted
-    for _, _, _, _, _, _, gain, low, high, verdict, *_ in rows:
+    assert {row[0]: (*row[:7], *row[11:13]) for row in rows} == counted
+    for _, _, _, _, _, _, gain, low, high, verdict, _, _, roi, *of_roi in rows:
         assert low <= gain <= high
+        if roi is not None:
+            roi_low, roi_high, roi_verdict = of_roi
+            assert roi_low <= roi <= roi_high
+            assert roi_verdict == ("pays" if roi_low > 0 else "loses money" if roi_high < 0 else "not shown")
         assert verdict == ("gain" if low > 0 else "harm" if high < 0 else "no effect shown")
 
 
