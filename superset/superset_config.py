@@ -4,23 +4,39 @@ Everything secret or specific to a machine comes from the environment, so the sa
 and the containers. `tenure.dashboards.web` sets the variables for the first two.
 """
 
+import csv
 import hashlib
 import os
 import re
 from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import quote
 
-from flask import Flask, jsonify, redirect, request, session
+from flask import Flask, g, jsonify, redirect, request, session
 from superset.config import TALISMAN_CONFIG as STOCK_TALISMAN
 from superset.config import THEME_DARK as STOCK_DARK
 from superset.config import THEME_DEFAULT as STOCK_LIGHT
+from superset.security import SupersetSecurityManager
 from superset.translations.utils import get_language_pack
 from werkzeug.wrappers import Response
 
 APP_NAME = "Tenure"
 SECRET_KEY = os.environ["SUPERSET_SECRET_KEY"]
+# Whoever knows the key signs his own session as anybody. Keys of examples are known to everybody; they are all short or
+# say that they are to be changed.
+if (
+    len(SECRET_KEY) < 32
+    or len(set(SECRET_KEY)) < 12
+    or re.search(r"(?i)change_?me|your_own|secret_?key|example", SECRET_KEY)
+):
+    raise SystemExit("SUPERSET_SECRET_KEY is too short or one of an example: make one with `openssl rand -base64 42`")
+if (
+    os.environ.get("FLASK_DEBUG", "0").lower() not in ("", "0", "false")
+    or os.environ.get("SUPERSET_ENV") == "development"
+):
+    raise SystemExit("Superset does not start in debug mode, which runs code for whoever asks: unset FLASK_DEBUG")
 SQLALCHEMY_DATABASE_URI = os.environ["SUPERSET_METADATA_URL"]
 SQLALCHEMY_ENGINE_OPTIONS = {"pool_pre_ping": True}
 
@@ -33,10 +49,121 @@ SESSION_COOKIE_SECURE = os.environ.get("SUPERSET_HTTPS", "") == "1"
 AUTH_USER_REGISTRATION = False
 ENABLE_UI_THEME_ADMINISTRATION = False
 FEATURE_FLAGS = {
+    # A page is open to the roles that roles.yaml names for it, and to no other.
+    "DASHBOARD_RBAC": True,
     "DRILL_BY": True,
     "EMBEDDABLE_CHARTS": False,
     "ENABLE_TEMPLATE_PROCESSING": False,
 }
+
+
+# --- Who reads as whom ------------------------------------------------------------------------------------------
+# Datasets hang on one connection. Which login it really opens follows from the user's role: the one connection
+# `<WAREHOUSE> as <login>` that the role may use (superset/install.py). Postgres then shows that login its rows.
+WAREHOUSE = "Tenure warehouse"
+WAREHOUSE_LOGIN = "tenure_dashboard"
+
+
+def login_of(user):
+    """The connection with whose login this user reads the marts; None for one who reads nothing.
+
+    One that is given several reads nothing either: what he sees would depend on chance.
+    """
+    from superset.extensions import db, security_manager
+    from superset.models.core import Database
+
+    roles = security_manager.get_user_roles(user)
+    if any(role.name == "Admin" for role in roles):
+        return WAREHOUSE
+    allowed = {
+        pair.view_menu.name
+        for role in roles
+        for pair in role.permissions
+        if pair.permission and pair.permission.name == "database_access"
+    }
+    logins = db.session.query(Database).filter(Database.database_name.startswith(f"{WAREHOUSE} as ")).all()
+    found = [database.database_name for database in logins if database.perm in allowed]
+    return found[0] if len(found) == 1 else None
+
+
+def DB_CONNECTION_MUTATOR(uri, params, username, security_manager, source):
+    """The connection of the warehouse, opened with the login of the user's role. Raises for a user without one."""
+    from sqlalchemy.engine import make_url
+    from superset.errors import ErrorLevel, SupersetError, SupersetErrorType
+    from superset.exceptions import SupersetSecurityException
+    from superset.extensions import db
+    from superset.models.core import Database
+
+    if uri.username != WAREHOUSE_LOGIN:
+        return uri, params
+    user = security_manager.find_user(username=username) if username else None
+    name = login_of(user) if user is not None and user.is_active else None
+    if name is None:
+        raise SupersetSecurityException(
+            SupersetError(
+                message="Your role reads no data, or you have several that read different data.",
+                error_type=SupersetErrorType.DATASOURCE_SECURITY_ACCESS_ERROR,
+                level=ErrorLevel.ERROR,
+            )
+        )
+    if name == WAREHOUSE:
+        return uri, params
+    own = make_url(db.session.query(Database).filter_by(database_name=name).one().sqlalchemy_uri_decrypted)
+    return uri.set(username=own.username, password=own.password), params
+
+
+class ReaderSecurityManager(SupersetSecurityManager):
+    """Superset's own, with the login that reads as part of every key of a cached result."""
+
+    def get_rls_cache_key(self, datasource):
+        """What of a result depends on who asks: an executive's is never the answer to a regional manager."""
+        user = getattr(g, "user", None)
+        name = None if user is None or user.is_anonymous else login_of(user)
+        return [f"reads as {name}", *super().get_rls_cache_key(datasource)]
+
+
+CUSTOM_SECURITY_MANAGER = ReaderSecurityManager
+
+# --- What leaves as a file ---------------------------------------------------------------------------------------
+# A spreadsheet runs a cell that begins so, after spaces or a quote too, full-width forms included. Superset's own
+# guard knows some of them. `tenure.analyst.harmless` does the same for `tenure sql`.
+FORMULA = re.compile("^[ '\"]*[=+\\-@|%{\t\r\n\uff1d\uff0b\uff0d\uff20]")
+NUMBER = re.compile(r"^-?[0-9]+(\.[0-9]+)?$")
+# Written at once, as the guard needs it; streaming would also leave the request that says who asks.
+CSV_STREAMING_ROW_THRESHOLD = 10**9
+
+
+def harmless(value):
+    """The text with an apostrophe before it if a spreadsheet would run it; anything else as it is."""
+    if not isinstance(value, str) or not FORMULA.match(value) or NUMBER.match(value):
+        return value
+    # A bare carriage return would end the row.
+    return "'" + value.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def harmless_frame(frame):
+    """A table with all its texts and headings harmless."""
+    frame = frame.rename(columns=harmless)
+    return frame.apply(lambda column: column.map(harmless) if column.dtype == object else column)
+
+
+def guard_exports() -> None:
+    """Put our guard in the place of Superset's, for every way in which a file leaves."""
+    from superset.commands.streaming_export import base as streamed
+    from superset.utils import csv as written
+    from superset.utils import excel
+
+    class HarmlessWriter:
+        def __init__(self, *args, **kwargs):
+            self._writer = csv.writer(*args, **kwargs)
+
+        def writerow(self, row):
+            self._writer.writerow([harmless(value) for value in row])
+
+    written.escape_value = harmless
+    excel.quote_formulas = harmless_frame
+    streamed.csv = SimpleNamespace(writer=HarmlessWriter, QUOTE_MINIMAL=csv.QUOTE_MINIMAL)
+
 
 # --- What a page may load: only what this server serves. No telemetry pixel, no fonts or maps from elsewhere. ------
 TALISMAN_CONFIG = deepcopy(STOCK_TALISMAN)
@@ -138,6 +265,7 @@ def _stay_on_the_page(response: Response) -> Response:
 
 def FLASK_APP_MUTATOR(app: Flask) -> None:
     """Called by Superset with its application."""
+    guard_exports()
     app.before_request(_choose_language)
     app.after_request(_stay_on_the_page)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from urllib.parse import quote, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -18,8 +22,10 @@ from tenure.secrets_file import Secrets
 
 ROOT = Path(__file__).resolve().parent.parent
 
-Role = Literal["owner", "loader", "transformer", "scorer", "dashboard", "analyst", "vault"]
-ROLES: tuple[Role, ...] = ("owner", "loader", "transformer", "scorer", "dashboard", "analyst", "vault")
+Role = Literal["owner", "loader", "transformer", "scorer", "dashboard", "retention", "analyst", "vault"]
+ROLES: tuple[Role, ...] = get_args(Role)
+# A login of a regional manager (superset/roles.yaml).
+REGIONAL_LOGIN = re.compile(r"region_[a-z][a-z0-9_]{0,30}")
 SERVICE_DATABASES = ("airflow", "superset")
 
 Port = Annotated[int, Field(ge=1024, le=65535)]
@@ -133,6 +139,16 @@ class Settings(BaseSettings):
         """The secret of this name that is in use, made at first use."""
         return self.secrets.get(name)
 
+    def password(self, login: str) -> str:
+        """The password of a warehouse login; those of regional managers follow from one secret.
+
+        So a manager is added without giving every container another secret.
+        """
+        if not REGIONAL_LOGIN.fullmatch(login):
+            return self.secret(f"postgres_{login}")
+        made = hmac.digest(self.secret("postgres_regional").encode(), login.encode(), hashlib.sha256)
+        return base64.urlsafe_b64encode(made).decode().rstrip("=")
+
     def port(self, service: str) -> int:
         """The TCP port of `postgres`, `airflow`, `superset` or a named helper service.
 
@@ -144,8 +160,8 @@ class Settings(BaseSettings):
         return ReservedPorts(self.home / "ports.json").get(service)
 
     def url(self, role: str) -> str:
-        """The connection URL of a warehouse role, or of the `airflow` or `superset` metadata database."""
-        if role not in (*ROLES, *SERVICE_DATABASES):
+        """The connection URL of a warehouse login, or of the `airflow` or `superset` metadata database."""
+        if role not in (*ROLES, *SERVICE_DATABASES) and not REGIONAL_LOGIN.fullmatch(role):
             raise ValueError(f"unknown database role {role!r}")
         if self.database_url is None:
             base = f"postgresql://{self.bind_host}:{self.port('postgres')}/tenure"
@@ -155,7 +171,7 @@ class Settings(BaseSettings):
         if role == "owner" and self.database_url is not None:
             return base
         host = parts.hostname or "127.0.0.1"
-        netloc = f"tenure_{role}:{quote(self.secret(f'postgres_{role}'), safe='')}@{host}"
+        netloc = f"tenure_{role}:{quote(self.password(role), safe='')}@{host}"
         if parts.port:
             netloc += f":{parts.port}"
         path = f"/{parts.path.lstrip('/')}" if role not in SERVICE_DATABASES else f"/{role}"

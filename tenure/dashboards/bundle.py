@@ -8,9 +8,11 @@ description; `{definitions}` in a dashboard's text stands for those of all its c
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
+from uuid import UUID, uuid5
 
 from tenure.dashboards.charts import definitions_of
 from tenure.dashboards.files import read_yaml, yaml_text
@@ -35,10 +37,13 @@ def of_kind(assets: dict[str, dict[str, Any]], kind: str) -> list[dict[str, Any]
     return [document for path, document in assets.items() if path.startswith(f"{kind}/")]
 
 
-def compile_bundle(root: Path, warehouse_url: str) -> tuple[dict[str, str], dict[str, str]]:
+def compile_bundle(
+    root: Path, warehouse_url: str, login_urls: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
     """The bundle (path to YAML text) and the passwords (path to password) that go with it.
 
-    warehouse_url: postgresql:// URL of the login role the dashboards read with.
+    warehouse_url: postgresql:// URL of the login that reads everything. login_urls: that of each login that a role
+    reads as; every one becomes a connection of its own, from which superset_config.py takes that of a user's role.
     """
     assets = read_assets(root)
     datasets: dict[str, dict[str, Any]] = {}  # of each language by uuid: a chart's definitions are in its own
@@ -55,7 +60,24 @@ def compile_bundle(root: Path, warehouse_url: str) -> tuple[dict[str, str], dict
         elif path.startswith("dashboards/"):
             document = _dashboard(document, charts, datasets[code_of(path)])
         bundle[path] = yaml_text(document)
+    (warehouse,) = of_kind(assets, "databases")
+    for login, url in login_urls.items():
+        path = f"databases/{login}.yaml"
+        uri, passwords[path] = _connection(url)
+        document = {
+            **warehouse,
+            "uuid": str(uuid5(UUID(warehouse["uuid"]), login)),
+            "database_name": connection_name(login),
+            "sqlalchemy_uri": uri,
+            "expose_in_sqllab": login == "analyst",
+        }
+        bundle[path] = yaml_text(document)
     return bundle, passwords
+
+
+def connection_name(login: str) -> str:
+    """The connection in Superset that opens the warehouse as this login (without `tenure_`)."""
+    return f"Tenure warehouse as {login}"
 
 
 def _connection(url: str) -> tuple[str, str]:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
-import yaml
 
 from tenure.dashboards.bundle import compile_bundle
+from tenure.dashboards.roles import logins_read_as, role_requests
 from tenure.dashboards.state import read_state, table_exists, write_state
 from tenure.dashboards.web import ADMIN, interpreter, superset_environment, working_dir
 from tenure.errors import TenureError
@@ -41,6 +41,14 @@ select md5(coalesce(string_agg(line, '|' order by line), '')) from (
   select md5(concat_ws('|', 'database', uuid, database_name, sqlalchemy_uri, extra, password is not null))
     from dbs where is_managed_externally
   union all
+  select md5(concat_ws('|', 'role', r.name,
+      (select string_agg(concat_ws(':', p.name, v.name), ';' order by p.name, v.name)
+      from ab_permission_view_role as g join ab_permission_view as pv on pv.id = g.permission_view_id
+      join ab_permission as p on p.id = pv.permission_id join ab_view_menu as v on v.id = pv.view_menu_id
+      where g.role_id = r.id), (select string_agg(d.slug, ';' order by d.slug)
+      from dashboard_roles as dr join dashboards as d on d.id = dr.dashboard_id where dr.role_id = r.id)))
+    from ab_role as r where r.id in (select role_id from dashboard_roles)
+  union all
   select md5(concat_ws('|', 'user', username, password, active)) from ab_user where username = 'admin'
 ) as installed
 """
@@ -63,15 +71,17 @@ def provision(settings: Settings, progress: Progress) -> Provisioned:
     nothing differs from the files it only looks, which takes a moment. Needs the running database server.
     Raises TenureError with the reason when Superset refuses something.
     """
-    bundle, passwords = compile_bundle(settings.root, settings.url("dashboard"))
-    roles = yaml.safe_load((settings.root / "superset" / "roles.yaml").read_text(encoding="utf-8"))
-    request = {
+    logins = {login: settings.url(login) for login in logins_read_as(settings.root)}
+    bundle, passwords = compile_bundle(settings.root, settings.url("dashboard"), logins)
+    request: dict[str, Any] = {
         "admin": {"username": ADMIN, "password": settings.secret("superset_admin_password")},
         "bundle": bundle,
         "passwords": passwords,
-        "roles": roles,
+        "roles": role_requests(settings.root),
     }
-    base, whole = _base_fingerprint(settings), _digest(json.dumps(request, sort_keys=True))
+    # What the installer does with the request is part of what is asked for.
+    installer = (settings.root / "superset" / "install.py").read_text(encoding="utf-8")
+    base, whole = _base_fingerprint(settings), _digest(json.dumps([request, installer], sort_keys=True))
     known = _recorded(settings)
     if known.get("base") == base and known.get("request") == whole and known.get("installed") == _installed(settings):
         progress("dashboards are installed and unchanged")

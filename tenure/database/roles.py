@@ -7,6 +7,8 @@
 | transformer | read those and `scores`; write staging, intermediate, build, features, reference; publish to `marts` |
 | scorer | read `features` and `build`; write `scores` |
 | dashboard, analyst | read `marts`, nothing else, never write |
+| retention | read what the work on lists of customers needs of `marts` (`rights.yml`) |
+| region_<name> | read the rows of its regions in `marts`: a login for each manager of `superset/roles.yaml` |
 | vault | read the vault and `raw_crm`; nobody else reads the vault |
 """
 
@@ -17,6 +19,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from tenure.database.logins import regional_logins
+from tenure.database.rights import REGIONAL
 from tenure.database.score_tables import SCORE_TABLES
 from tenure.database.vault_tables import VAULT_TABLES
 from tenure.errors import TenureError
@@ -34,6 +38,8 @@ SCHEMAS = {
     "features": "transformer",
     "build": "transformer",
     "marts": "transformer",
+    # Which regions a regional login sees; the rights on each mart are those of tenure/database/rights.py.
+    "rights": "transformer",
     "scores": "scorer",
 }
 READERS = {
@@ -46,10 +52,19 @@ READERS = {
     "scores": ("transformer",),
     "marts": ("dashboard", "analyst"),
 }
+_READER = {"default_transaction_read_only": "on", "statement_timeout": "120s", "search_path": "marts"}
 ROLE_SETTINGS = {
-    "dashboard": {"default_transaction_read_only": "on", "statement_timeout": "120s", "search_path": "marts"},
-    "analyst": {"default_transaction_read_only": "on", "statement_timeout": "600s", "search_path": "marts"},
+    "dashboard": _READER,
+    "retention": _READER,
+    "analyst": {**_READER, "statement_timeout": "600s"},
 }
+# What anybody may call in a new database, and readers have no use for: large objects are writes, and with an advisory
+# lock a reader could hold up a build or a publication.
+_FUNCTIONS_OF_WRITERS = """
+select p.oid::regprocedure::text from pg_proc as p
+where p.pronamespace = 'pg_catalog'::regnamespace and p.proname ~ '^lo_|^lowrite$|advisory'
+    and has_function_privilege('public', p.oid, 'execute')
+"""
 MINIMUM_VERSION = 160000
 
 
@@ -68,6 +83,7 @@ def prepare_roles(settings: Settings) -> None:
         # Two commands may prepare at once: roles are shared by the whole server.
         connection.execute("select pg_advisory_lock(hashtext('tenure roles'))")
         _create_roles(connection, settings)
+        _create_regional_logins(connection, settings)
     for name in SERVICE_DATABASES:
         _create_database(settings, settings.url("owner"), name, f"tenure_{name}")
     with _owner(settings.url("owner")) as connection, connection.transaction():
@@ -129,8 +145,34 @@ def _create_roles(connection: Connection, settings: Settings) -> None:
             ) from None
 
 
+def _create_regional_logins(connection: Connection, settings: Settings) -> None:
+    """One login for each regional manager of the file; those that stand there no more cannot log in."""
+    group = sql.Identifier(REGIONAL)
+    known = dict(
+        connection.execute("select rolname, rolcanlogin from pg_roles where rolname ~ '^tenure_region'").fetchall()
+    )
+    if REGIONAL not in known:
+        connection.execute(sql.SQL("create role {} nologin").format(group))
+    wanted = regional_logins(settings.root)
+    for login in wanted:
+        role = sql.Identifier(f"tenure_{login}")
+        if not known.get(f"tenure_{login}"):
+            verb = "alter" if f"tenure_{login}" in known else "create"
+            connection.execute(sql.SQL(f"{verb} role {{}} login").format(role))
+        _set_password(connection, settings, login)
+        for key, value in _READER.items():
+            connection.execute(
+                sql.SQL("alter role {} set {} = {}").format(role, sql.Identifier(key), sql.Literal(value))
+            )
+        # What the group may, without the right to become it.
+        connection.execute(sql.SQL("grant {} to {} with inherit true, set false").format(group, role))
+    for name, can_login in known.items():
+        if can_login and name.removeprefix("tenure_") not in wanted:
+            connection.execute(sql.SQL("alter role {} nologin").format(sql.Identifier(name)))
+
+
 def _set_password(connection: Connection, settings: Settings, name: str) -> None:
-    password = settings.secret(f"postgres_{name}")
+    password = settings.password(name)
     # Hashed here, so that the clear password never travels in a statement that a server may log.
     hashed = connection.pgconn.encrypt_password(password.encode(), f"tenure_{name}".encode(), b"scram-sha-256")
     connection.execute(
@@ -159,6 +201,9 @@ def _grant(connection: Connection) -> None:
                     sql.SQL(right), database, sql.Identifier(f"tenure_{role}")
                 )
             )
+    connection.execute(sql.SQL("grant connect on database {} to {}").format(database, sql.Identifier(REGIONAL)))
+    connection.execute(sql.SQL("grant usage on schema marts to tenure_retention, {}").format(sql.Identifier(REGIONAL)))
+    _keep_functions_from_readers(connection)
     # dbt asks for its schemas with `create schema if not exists`, which needs the right even where they exist.
     connection.execute(sql.SQL("grant create on database {} to tenure_transformer").format(database))
     for schema, readers in READERS.items():
@@ -175,3 +220,18 @@ def _grant(connection: Connection) -> None:
                     "alter default privileges for role {owner} in schema {schema} grant select on tables to {reader}"
                 ).format(**names)
             )
+
+
+def _keep_functions_from_readers(connection: Connection) -> None:
+    """Only the server's superuser may; on a server of others, readers keep what it lets everybody do."""
+    row = connection.execute("select rolsuper from pg_roles where rolname = current_user").fetchone()
+    if row != (True,):
+        return
+    names = [name for (name,) in connection.execute(_FUNCTIONS_OF_WRITERS).fetchall()]
+    if names:
+        writers = sql.SQL(", ").join(
+            sql.Identifier(f"tenure_{role}") for role in ("loader", "transformer", "scorer", "vault")
+        )
+        functions = sql.SQL(", ").join(sql.SQL(name) for name in names)
+        connection.execute(sql.SQL("revoke execute on function {} from public").format(functions))
+        connection.execute(sql.SQL("grant execute on function {} to {}").format(functions, writers))

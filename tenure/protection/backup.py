@@ -66,6 +66,7 @@ def _secrets(settings: Settings) -> dict[str, str]:
     """Every secret in use, those that the environment injects included."""
     secrets = settings.secrets
     roles = [f"postgres_{name}" for name in (*ROLES, *SERVICE_DATABASES) if name != "owner" or settings.is_embedded]
+    roles.append("postgres_regional")
     found = {name: secrets.get(name) for name in (*_KEYS, *roles)}
     found |= {f"{name}.next": value for name in _KEYS if (value := secrets.next(name))}
     try:

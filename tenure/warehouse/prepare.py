@@ -6,6 +6,7 @@ from tenure.database import prepare_roles, start_database
 from tenure.landing.schema import ensure_landing_tables
 from tenure.protection.tables import ensure_protection_tables
 from tenure.settings import Settings
+from tenure.warehouse.reader_rights import ensure_reader_rights
 from tenure.warehouse.refresh_tables import ensure_refresh_tables
 
 
@@ -16,3 +17,4 @@ def prepare_warehouse(settings: Settings) -> None:
     ensure_landing_tables(settings)
     ensure_protection_tables(settings)
     ensure_refresh_tables(settings)
+    ensure_reader_rights(settings)

@@ -22,6 +22,7 @@ from tenure.gate import BUILD_LOCK, check_gate
 from tenure.settings import Settings
 from tenure.transform import Mart, marts, read_manifest
 from tenure.warehouse.digest import ROW_DIGEST
+from tenure.warehouse.reader_rights import apply_reader_rights, hold_reader_rights
 
 Connection = psycopg.Connection[Any]
 Parts = dict[str, tuple[int, str]]
@@ -71,6 +72,7 @@ def publish(settings: Settings) -> Publication:
         # Not while a build is under way: its marts would be of two minds.
         for lock in (BUILD_LOCK, LOCK):
             connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (lock,))
+        hold_reader_rights(connection)
         connection.execute(PUBLICATION_TABLES)
         as_of_date = _as_of_date(connection)
         check_gate(connection, manifest)
@@ -83,6 +85,7 @@ def publish(settings: Settings) -> Publication:
                 rows_written += written
         _remove_unknown(connection, {mart.name for mart in wanted}, changed)
         _accept_unpublished(connection, {mart.name for mart in wanted})
+        apply_reader_rights(connection, settings)
         reach("before_publication")
         _write_status(connection, wanted)
         publication_id = _write_publication(connection, as_of_date, bool(changed))

@@ -271,16 +271,20 @@ def test_database_takes_no_uploads_and_no_writes(assets: dict[str, dict[str, Any
 
 
 def test_bundle_carries_the_connection_of_the_installation_and_no_password() -> None:
-    bundle, passwords = compile_bundle(ROOT, "postgresql://tenure_dashboard:a%40b@10.0.0.7:6543/tenure?sslmode=require")
-    (path,) = passwords
-    uri = yaml.safe_load(bundle[path])["sqlalchemy_uri"]
-    assert uri == "postgresql+psycopg2://tenure_dashboard:XXXXXXXXXX@10.0.0.7:6543/tenure?sslmode=require"
-    assert passwords == {path: "a@b"}
-    assert not any("a@b" in text or "a%40b" in text for text in bundle.values())
+    place = "10.0.0.7:6543/tenure?sslmode=require"
+    bundle, passwords = compile_bundle(
+        ROOT, f"postgresql://tenure_dashboard:a%40b@{place}", {"analyst": f"postgresql://tenure_analyst:c%40d@{place}"}
+    )
+    path, other = passwords
+    for one, login in ((path, "dashboard"), (other, "analyst")):
+        uri = yaml.safe_load(bundle[one])["sqlalchemy_uri"]
+        assert uri == f"postgresql+psycopg2://tenure_{login}:XXXXXXXXXX@{place}"
+    assert passwords == {path: "a@b", "databases/analyst.yaml": "c@d"}
+    assert not any(secret in text for text in bundle.values() for secret in ("a@b", "a%40b", "c@d", "c%40d"))
 
 
 def test_charts_and_dashboard_show_the_definitions_of_their_metrics() -> None:
-    bundle, _ = compile_bundle(ROOT, "postgresql://tenure_dashboard:secret@127.0.0.1:5432/tenure")
+    bundle, _ = compile_bundle(ROOT, "postgresql://tenure_dashboard:secret@127.0.0.1:5432/tenure", {})
     kpis = read_metrics(ROOT / "dbt_project")
     chart = yaml.safe_load(bundle["charts/executive_overview/churn_rate.yaml"])
     assert f"Churn rate: {kpis['churn_rate'].definition}" in chart["description"]

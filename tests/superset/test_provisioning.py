@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID, uuid5
+
 import psycopg
 import pytest
 import requests
@@ -9,6 +11,7 @@ import requests
 from tenure.dashboards import provision, refresh
 from tenure.dashboards.bundle import of_kind, read_assets
 from tenure.dashboards.language import code_of
+from tenure.dashboards.roles import logins_read_as
 from tests.superset.conftest import SupersetServer
 
 TABLES = {"databases": "dbs", "datasets": "tables", "charts": "slices", "dashboards": "dashboards"}
@@ -36,7 +39,11 @@ def installed_uuids(server: SupersetServer, kind: str) -> list[str]:
 
 
 def file_uuids(server: SupersetServer, kind: str) -> list[str]:
-    return sorted(document["uuid"] for document in of_kind(read_assets(server.settings.root), kind))
+    root = server.settings.root
+    found = [document["uuid"] for document in of_kind(read_assets(root), kind)]
+    if kind == "databases":
+        found += [str(uuid5(UUID(found[0]), login)) for login in logins_read_as(root)]
+    return sorted(found)
 
 
 def chart_ids(server: SupersetServer) -> dict[str, int]:
@@ -137,7 +144,8 @@ def test_the_executive_role_may_query_the_warehouse_and_is_no_administrator(supe
     with psycopg.connect(superset_server.settings.url("superset")) as connection:
         rows = connection.execute(PERMISSIONS_OF_EXECUTIVES).fetchall()
     granted = {name for name, _ in rows}
-    assert any(name == "database_access" and view.startswith("[Tenure warehouse]") for name, view in rows)
+    connections = [view for name, view in rows if name == "database_access"]
+    assert [view.startswith("[Tenure warehouse as dashboard]") for view in connections] == [True]
     assert "can_read" in granted
-    assert not {"all_database_access", "all_datasource_access", "can_sql_json"} & granted
+    assert not {"all_database_access", "all_datasource_access", "can_sql_json", "can_explore_json"} & granted
     assert not any(view in ("SQL Lab", "List Users", "List Roles") for _, view in rows)

@@ -17,7 +17,7 @@ from tests.warehouse.long_history import MOST_ROWS, LongHistory, long_history, r
 
 _BUNDLE = {
     path: yaml.safe_load(text)
-    for path, text in compile_bundle(ROOT, "postgresql://tenure_dashboard:x@127.0.0.1:5432/tenure")[0].items()
+    for path, text in compile_bundle(ROOT, "postgresql://tenure_dashboard:x@127.0.0.1:5432/tenure", {})[0].items()
     if path.startswith(("charts/", "datasets/"))
 }
 DATASETS = {it["uuid"]: it for path, it in _BUNDLE.items() if path.startswith("datasets/")}

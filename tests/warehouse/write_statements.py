@@ -1,0 +1,48 @@
+"""Forty ways in which somebody who may only read could try to write."""
+
+WRITE_STATEMENTS = (
+    # Rows, directly and through a query.
+    "insert into marts.publication values (99, current_date, now(), false)",
+    "insert into marts.dim_channel (channel_id) values ('mine')",
+    "update marts.kpi_monthly set numerator = 0",
+    "delete from marts.kpi_monthly",
+    "truncate marts.kpi_monthly",
+    "merge into marts.dim_channel as c using (select 'x' as id) as s on c.channel_id = s.id when matched then delete",
+    "with gone as (delete from marts.publication returning *) select * from gone",
+    "with new as (update marts.dim_date set calendar_year = 0 returning *) select count(*) from new",
+    "select * from marts.dim_region for update",
+    "lock table marts.kpi_monthly in access exclusive mode",
+    "insert into rights.region_scope values ('tenure_region_guangdong', 'JS-NJ')",
+    "copy marts.dim_channel from stdin",
+    "copy (select 1) to program 'cat'",
+    "copy (select * from marts.dim_channel) to '/tmp/channels'",
+    # Tables, views, schemas and what hangs on them.
+    "create table marts.mine as select * from marts.kpi_monthly",
+    "select * into marts.mine from marts.kpi_monthly",
+    "create table public.mine (a int)",
+    "create temporary table mine (a int)",
+    "create view marts.mine as select 1 as a",
+    "create materialized view marts.mine as select 1 as a",
+    "create sequence marts.mine",
+    "create schema mine",
+    "create index on marts.kpi_monthly (month)",
+    "create function marts.mine() returns int language sql security definer return 1",
+    "create trigger mine before insert on marts.dim_date execute function suppress_redundant_updates_trigger()",
+    "create policy mine on marts.kpi_monthly using (true)",
+    "alter table marts.kpi_monthly owner to current_user",
+    "alter table marts.kpi_monthly disable row level security",
+    "alter table marts.kpi_monthly add column mine int",
+    "drop table marts.publication",
+    "comment on table marts.kpi_monthly is 'mine'",
+    # Becoming somebody else, or giving rights.
+    "set role tenure_transformer",
+    "set role tenure_regional",
+    "set session authorization tenure_owner",
+    "alter default privileges for role tenure_transformer grant select on tables to public",
+    "alter role tenure_loader password 'mine'",
+    "create role mine login superuser",
+    # What the server does for everybody unless it is told not to.
+    "select lo_create(0)",
+    "select lo_from_bytea(0, 'mine')",
+    "select pg_advisory_lock(hashtext('tenure publish'))",
+)
