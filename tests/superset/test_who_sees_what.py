@@ -185,7 +185,9 @@ CRAFTED = (
 
 
 @pytest.mark.parametrize("expression", CRAFTED)
-@pytest.mark.parametrize("place", ["column", "filter", "metric", "order"])
+@pytest.mark.parametrize(
+    "place", ["column", *(pytest.param(one, marks=pytest.mark.long) for one in ("filter", "metric", "order"))]
+)
 def test_crafted_sql__tells_a_manager_nothing_of_others(office: Office, expression: str, place: str) -> None:
     column = {"expressionType": "SQL", "sqlExpression": expression, "label": "mine"}
     query: dict[str, Any] = {"columns": ["region_name"], "metrics": ["closing_base"]}
@@ -226,6 +228,7 @@ def test_pages__are_those_of_the_role(office: Office) -> None:
             assert (status == 200) == (number in wanted), (name, number, status)
 
 
+@pytest.mark.long
 def test_datasets__are_those_of_the_pages(office: Office) -> None:
     for name, request in REQUESTS.items():
         allowed = {office.datasets[uuid] for uuid in request["datasets"]}
