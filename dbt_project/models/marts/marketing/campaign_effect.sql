@@ -26,8 +26,10 @@ worth as (
 
     select
         contact.campaign_id,
-        avg(contact_value.base_revenue_amount) as line_revenue_amount,
-        avg(outcome.fee_step_amount) as fee_step_amount,
+        sum(contact_value.base_revenue_amount) as line_revenue_amount,
+        count(contact_value.base_revenue_amount) as line_revenue_count,
+        sum(outcome.fee_step_amount) as fee_step_amount,
+        count(outcome.fee_step_amount) as fee_step_count,
         count(
             case when not contact.is_control and contact.response_code = 'accepted' and contact.has_outcome then 1 end
         ) as accepted_outcome_count,
@@ -108,7 +110,12 @@ valued as (
             when 'line_revenue' then worth.line_revenue_amount
             when 'offer_fee' then offer.monthly_fee_amount
             when 'fee_step' then worth.fee_step_amount
-        end as basis_amount,
+        end as basis_sum_amount,
+        case rule.value_basis
+            when 'line_revenue' then worth.line_revenue_count
+            when 'offer_fee' then 1
+            when 'fee_step' then worth.fee_step_count
+        end as basis_count,
         case when worth.accepted_outcome_count = 0 then 0 else worth.gained_discount_amount end
             as gained_discount_amount,
         booked.booked_cost_amount,
@@ -134,7 +141,9 @@ priced as (
 
     select
         *,
-        round(basis_amount * horizon_months * margin_rate, 2) as outcome_value_amount,
+        basis_sum_amount / nullif(basis_count, 0) as basis_amount,
+        -- Divided last: a mean is cut at some digit, and half a cent would fall.
+        round(basis_sum_amount * horizon_months * margin_rate / nullif(basis_count, 0), 2) as outcome_value_amount,
         -- No more of the outcomes than there are can be those that would have come anyway.
         round(
             gained_discount_amount * horizon_months
