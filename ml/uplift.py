@@ -1,11 +1,12 @@
 """What a contact changes: the effect of being treated, for each subscription, from campaigns with a control group.
 
 Outcomes are first turned into ones whose mean is the effect (the transformed outcome of Athey and Imbens 2016, made
-less noisy with the group means, which is the doubly robust score for a known share of treated); a regression on what was
-known before the assignment then says for whom it is larger: the mean of a ridge regression on ranks, steady where the
-effect rises or falls evenly, and of a few small trees, which find thresholds and combinations. Differences between subscriptions are kept only
-where the ranking they give holds on subscriptions it has not seen: the Qini coefficient (Radcliffe 2007) with its
-bootstrap interval decides. Else everyone gets the mean effect, and a campaign of which the mean shows none gets none.
+less noisy with the group means, which is the doubly robust score for a known share of treated). A regression on what
+was known before the assignment then says for whom it is larger: the mean of a ridge regression on ranks, steady where
+the effect rises or falls evenly, and of a few small trees, which find thresholds and combinations. Differences between
+subscriptions are kept only where the ranking they give holds on subscriptions it has not seen: the Qini coefficient
+(Radcliffe 2007) with its bootstrap interval decides. Else everyone gets the mean effect, and a campaign of which the
+mean shows none gets none.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Campaigns whose effect on every line is known: what the ranking, the verdict and the choice of contacts make of it."""
+"""Campaigns whose effect on every line is known: what ranking, verdict and choice of contacts make of it."""
 
 from __future__ import annotations
 
