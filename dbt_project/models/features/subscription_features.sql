@@ -52,7 +52,7 @@ select
     billing.usage_charge_amount,
     billing.discount_amount,
     account.billed_to_date_amount + coalesce(billing.billed_in_history_amount, 0) as billed_to_date_amount,
-    {%- for measure in ['voice_seconds', 'data_bytes', 'sms_count'] %}
+    {%- for measure in ['voice_seconds', 'data_bytes', 'sms_count', 'event_count'] %}
         {%- for days in [7, 30, 90] %}
             cast(usage.{{ measure }}_{{ days }} as bigint) as {{ measure }}_{{ days }},
         {%- endfor %}
@@ -61,6 +61,7 @@ select
             as {{ dbt.type_float() }}
         ) as {{ measure }}_trend_ratio,
     {%- endfor %}
+    cast(usage_level.usage_level_ratio as {{ dbt.type_float() }}) as usage_level_ratio,
     cast(usage.roaming_event_count_30 as bigint) as roaming_event_count_30,
     cast(usage.off_net_share_30 as {{ dbt.type_float() }}) as off_net_share_30,
     cast(usage.zero_use_day_count_30 as integer) as zero_use_day_count_30,
@@ -76,7 +77,15 @@ select
     cast(coalesce(event.plan_change_count_90, 0) as integer) as plan_change_count_90,
     cast(coalesce(event.number_change_count_90, 0) as integer) as number_change_count_90,
     cast(coalesce(event.account_change_count_90, 0) as integer) as account_change_count_90,
-    cast(coalesce(event.reactivation_count_90, 0) as integer) as reactivation_count_90
+    cast(coalesce(event.reactivation_count_90, 0) as integer) as reactivation_count_90,
+    cast(service.complaint_count_60 as integer) as complaint_count_60,
+    cast(service.lowest_satisfaction_score_90 as integer) as lowest_satisfaction_score_90,
+    cast(surroundings.outage_days_30 as {{ dbt.type_float() }}) as outage_days_30,
+    cast(surroundings.rival_discount_percent as {{ dbt.type_float() }}) as rival_discount_percent,
+    cast(surroundings.rival_fee_ratio as {{ dbt.type_float() }}) as rival_fee_ratio,
+    cast(coalesce(circle.circle_line_count, 0) as integer) as circle_line_count,
+    cast(coalesce(circle.circle_lost_count_60 * 1.0 / circle.circle_line_count, 0) as {{ dbt.type_float() }})
+        as circle_lost_share_60
 from {{ ref('int_feature_subject') }} as subject
 left join {{ ref('dim_channel') }} as channel
     on subject.channel_id = channel.channel_id
@@ -94,3 +103,11 @@ left join {{ ref('int_feature_usage') }} as usage
     on subject.as_of_date = usage.as_of_date and subject.subscription_id = usage.subscription_id
 left join {{ ref('int_feature_event') }} as event
     on subject.as_of_date = event.as_of_date and subject.subscription_id = event.subscription_id
+left join {{ ref('int_feature_service') }} as service
+    on subject.as_of_date = service.as_of_date and subject.subscription_id = service.subscription_id
+left join {{ ref('int_feature_surroundings') }} as surroundings
+    on subject.as_of_date = surroundings.as_of_date and subject.subscription_id = surroundings.subscription_id
+left join {{ ref('int_feature_circle') }} as circle
+    on subject.as_of_date = circle.as_of_date and subject.subscription_id = circle.subscription_id
+left join {{ ref('int_feature_usage_level') }} as usage_level
+    on subject.as_of_date = usage_level.as_of_date and subject.subscription_id = usage_level.subscription_id

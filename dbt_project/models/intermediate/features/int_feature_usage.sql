@@ -2,7 +2,7 @@
 
 -- Use in the 7, 30 and 90 days up to each feature date. A window that reaches back beyond the delivered usage is null,
 -- for a sum over the part that was delivered would read as low use.
-{%- set measures = ['voice_seconds', 'data_bytes', 'sms_count'] %}
+{%- set measures = ['voice_seconds', 'data_bytes', 'sms_count', 'event_count'] %}
 with usage_window as (
 
     select
@@ -54,7 +54,6 @@ sums as (
         {%- endfor %}
         sum(activity.roaming_event_count) filter (where window_days.is_in_30) as roaming_event_count_30,
         sum(activity.off_net_event_count) filter (where window_days.is_in_30) as off_net_event_count_30,
-        sum(activity.event_count) filter (where window_days.is_in_30) as event_count_30,
         count(*) filter (where activity.is_usage_day and window_days.is_in_30) as use_day_count_30,
         max(activity.activity_date) filter (where activity.is_usage_day) as last_use_date,
         max(activity.activity_date) filter (where activity.is_activity_day) as last_activity_date,
