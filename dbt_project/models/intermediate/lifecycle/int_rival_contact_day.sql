@@ -1,4 +1,9 @@
 {{ config(pre_hook=large_memory()) }}
+{{ by_partition('usage_date', 'day') }}
+{%- set touched = touched_partitions({
+    'stg_usage__usage_event': 'landed',
+    'int_msisdn_validity': 'interval',
+}) %}
 
 -- Days on which a line called a rival's hotline, or its data went over another operator's access at home. Data of our
 -- own names no other operator.
@@ -15,6 +20,7 @@ inner join {{ ref('int_msisdn_validity') }} as validity
         and event.started_at >= validity.valid_from_at
         and event.started_at < validity.valid_to_at
 where event.started_at < {{ as_of_end_at() }}
+    and {{ in_landed_days('event', 'usage_date', 'stg_usage__usage_event', touched) }}
     and (
         event.service_type = 'data' and event.other_operator is not null and event.roaming_type = 'home'
         or event.service_type in ('voice', 'sms') and event.direction = 'outgoing' and hotline.msisdn_token is not null
