@@ -16,7 +16,7 @@ days as (
     select
         dates.as_of_date,
         calendar.calendar_date,
-        cast(floor({{ dbt.datediff('calendar.calendar_date', 'dates.as_of_date', 'day') }} / 30) as integer)
+        cast(floor({{ dbt.datediff('calendar.calendar_date', 'dates.as_of_date', 'day') }} / 30) as integer) -- noqa: LT05
             as span_number
     from {{ ref('int_feature_date') }} as dates
     inner join {{ ref('dim_date') }} as calendar

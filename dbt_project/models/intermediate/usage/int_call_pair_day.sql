@@ -5,8 +5,8 @@
     'int_msisdn_validity': 'interval',
 }) %}
 
--- How often two lines of ours spoke with or wrote to each other on a day, as each of them saw it. A number counts for the
--- line that held it at the instant.
+-- How often two lines of ours spoke with or wrote to each other on a day, as each of them saw it. A number counts for
+-- the line that held it at the instant.
 select
     event.usage_date,
     own.subscription_id,

@@ -1,5 +1,5 @@
--- Churn of the twelve months that end with a month: 1 - the product of what each of them kept, and beside it the rate of
--- the month drawn out to a year. Rates of parts do not add up, so each slice has lines of its own, as has the whole.
+-- Churn of the twelve months that end with a month: 1 - the product of what each of them kept, and beside it the rate
+-- of the month drawn out to a year. Rates of parts do not add up, so each slice has lines of its own, as has the whole.
 {% set slices = ['all'] + slice_columns() -%}
 {%- set kinds = ['all', 'voluntary', 'involuntary', 'inactive'] -%}
 with movement as (
