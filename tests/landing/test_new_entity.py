@@ -95,13 +95,13 @@ with connect("transformer", settings=settings) as connection:
 
 
 class Checkout:
-    """A copy of the package and the dbt project, with a home of its own."""
+    """A copy of the package, the dbt project and the dashboards (who may read what), with a home of its own."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "checkout"
         self._home = folder / "home"
         unwanted = shutil.ignore_patterns("__pycache__", "target", "logs")
-        for name in ("tenure", "dbt_project"):
+        for name in ("tenure", "dbt_project", "superset"):
             shutil.copytree(ROOT / name, self.root / name, ignore=unwanted)
 
     def write(self, path: str, text: str) -> None:
