@@ -22,7 +22,7 @@ from tenure.landing.claims import Claims, Move
 from tenure.landing.keys import Hashes, LoadKeys
 from tenure.landing.loader import Loader
 from tenure.landing.masking import mask
-from tenure.landing.references import ReferenceValues
+from tenure.landing.references import note_unknown_references
 from tenure.landing.results import Balance, ControlTotal, FileRefused, plain
 from tenure.landing.schema import raw_columns, raw_identifier
 from tenure.landing.screening import Screen
@@ -127,7 +127,6 @@ class EntityLoad:
         self.erased_lines: set[int] = set()
         self._keys = LoadKeys(contract, spool)
         self._claims = Claims(loader, contract, sums)
-        self._references = ReferenceValues(loader, contract, load_id)
         self._freed: Hashes = np.empty(0, dtype=np.uint64)
 
     def close(self) -> None:
@@ -156,7 +155,6 @@ class EntityLoad:
             self._loader.copy(f"raw_{self.contract.source}", self.contract.entity, columns)
         reach("after_copy")
         self._keys.add(good)
-        self._references.add(good)
         self.days.update(batch.days)
         self._count(batch, good)
 
@@ -182,7 +180,7 @@ class EntityLoad:
                 self.balance.move(move.before, move.after, move.count, move.totals)
             else:
                 others.append(move)
-        self._references.write()
+        note_unknown_references(self._loader, self.contract, self.load_id)
         return others
 
     def check_days(self, period: tuple[dt.date, dt.date]) -> None:

@@ -8,75 +8,49 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import polars as pl
 import psycopg
 from psycopg import sql
 
 from tenure.contracts import Contract
 from tenure.failpoints import reach
 from tenure.landing.loader import Loader
-
-# Distinct values are put together when so many have come.
-_MERGE_AT = 500_000
+from tenure.landing.schema import raw_identifier
 
 
-class ReferenceValues:
-    """The distinct values of the referring columns of one load, and how many rows have each."""
+def note_unknown_references(loader: Loader, contract: Contract, load_id: int) -> None:
+    """Note what the rows of a load refer to that no row of the entity referred to has, in the load's transaction.
 
-    def __init__(self, loader: Loader, contract: Contract, load_id: int) -> None:
-        self._loader = loader
-        self._contract = contract
-        self._load_id = load_id
-        self._parts: dict[str, list[pl.DataFrame]] = {name: [] for name in contract.references}
-
-    def add(self, rows: pl.DataFrame) -> None:
-        """Note the values of rows that land (columns by their landed names)."""
-        for name, parts in self._parts.items():
-            values = rows[self._contract.column(name).landed_name].drop_nulls()
-            parts.append(values.alias("reference_value").value_counts(name="row_count"))
-            if len(parts) > 1 and sum(part.height for part in parts) > _MERGE_AT:
-                parts[:] = [_merged(parts)]
-
-    def write(self) -> None:
-        """Write those that no row of the entity referred to has, in the transaction of the load."""
-        for name, parts in self._parts.items():
-            values = _merged(parts)
-            if values.is_empty():
-                continue
-            self._loader.execute(
-                "create temporary table reference_value (reference_value text, row_count bigint) on commit drop"
-            )
-            self._loader.copy(None, "reference_value", values.with_columns(pl.col("row_count").cast(pl.Int64)))
-            self._loader.execute("analyze reference_value")
-            target = self._contract.references[name]
-            self._loader.execute(
-                sql.SQL(
-                    """
-                    insert into ops.unknown_reference (
-                        load_id, source_name, entity_name, column_name, reference_name, reference_value, row_count
-                    )
-                    select {load_id}, {source}, {entity}, {column}, {target}, value.reference_value, value.row_count
-                    from reference_value as value
-                    where not exists (select 1 from {table} as known where known.{key} = value.reference_value)
-                    """
+    The server counts: a file may speak of more values than there is memory for here.
+    """
+    for name, target in contract.references.items():
+        loader.execute(
+            sql.SQL(
+                """
+                insert into ops.unknown_reference (
+                    load_id, source_name, entity_name, column_name, reference_name, reference_value, row_count
                 )
-                .format(
-                    load_id=sql.Literal(self._load_id),
-                    source=sql.Literal(self._contract.source),
-                    entity=sql.Literal(self._contract.entity),
-                    column=sql.Literal(name),
-                    target=sql.Literal(target),
-                    **_referred(self._contract, name),
-                )
-                .as_string()
+                select {load_id}, {source}, {entity}, {column}, {target}, value.reference_value, value.row_count
+                from (
+                    select {landed} as reference_value, count(*) as row_count
+                    from {raw}
+                    where _load_id = {load_id} and {landed} is not null
+                    group by {landed}
+                ) as value
+                where not exists (select 1 from {table} as known where known.{key} = value.reference_value)
+                """
             )
-            self._loader.execute("drop table reference_value")
-
-
-def _merged(parts: list[pl.DataFrame]) -> pl.DataFrame:
-    if not parts:
-        return pl.DataFrame(schema={"reference_value": pl.String, "row_count": pl.Int64})
-    return pl.concat(parts).group_by("reference_value").agg(pl.col("row_count").sum())
+            .format(
+                load_id=sql.Literal(load_id),
+                source=sql.Literal(contract.source),
+                entity=sql.Literal(contract.entity),
+                column=sql.Literal(name),
+                target=sql.Literal(target),
+                landed=sql.Identifier(contract.column(name).landed_name),
+                raw=raw_identifier(contract),
+                **_referred(contract, name),
+            )
+            .as_string()
+        )
 
 
 def _referred(contract: Contract, name: str) -> dict[str, sql.Identifier]:
