@@ -26,7 +26,7 @@ BUILT = (
     "+usage_adjustment_monthly",
     "+revenue_monthly",
     "+base_movement_monthly",
-    "+int_activity_day",
+    "+int_usage_window",
 )
 FIRST_MONTH = "2026-01"
 LAST_DAY = date(2026, 4, 8)

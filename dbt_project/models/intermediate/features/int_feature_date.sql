@@ -1,3 +1,5 @@
+{{ with_known_partitions('as_of_date') }}
+
 -- The days that features are taken at: every month end of the delivered history, and as_of_date, the one scored.
 with as_of_dates as (
 

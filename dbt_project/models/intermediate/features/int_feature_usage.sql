@@ -1,5 +1,3 @@
-{{ config(pre_hook=large_memory()) }}
-
 -- Use in the 7, 30 and 90 days up to each feature date. A window that reaches back beyond the delivered usage is null,
 -- for a sum over the part that was delivered would read as low use.
 {%- set measures = ['voice_seconds', 'data_bytes', 'sms_count', 'event_count'] %}
@@ -25,47 +23,6 @@ dates as (
     from {{ ref('int_feature_date') }} as dates
     inner join usage_window
         on dates.as_of_date between usage_window.complete_from_date and usage_window.complete_to_date
-
-),
-
--- Joined by equality of days: a join by range would compare every day with every feature date.
-window_days as (
-
-    select
-        dates.as_of_date,
-        calendar.calendar_date,
-        calendar.calendar_date > {{ date_plus('dates.as_of_date', -7) }} as is_in_7,
-        calendar.calendar_date > {{ date_plus('dates.as_of_date', -30) }} as is_in_30
-    from dates
-    inner join {{ ref('dim_date') }} as calendar
-        on calendar.calendar_date > dates.day_90 and calendar.calendar_date <= dates.as_of_date
-
-),
-
-sums as (
-
-    select
-        window_days.as_of_date,
-        activity.subscription_id,
-        {%- for name in measures %}
-            sum(activity.{{ name }}) filter (where window_days.is_in_7) as {{ name }}_7,
-            sum(activity.{{ name }}) filter (where window_days.is_in_30) as {{ name }}_30,
-            sum(activity.{{ name }}) as {{ name }}_90,
-        {%- endfor %}
-        sum(activity.roaming_event_count) filter (where window_days.is_in_30) as roaming_event_count_30,
-        sum(activity.off_net_event_count) filter (where window_days.is_in_30) as off_net_event_count_30,
-        count(*) filter (where activity.is_usage_day and window_days.is_in_30) as use_day_count_30,
-        max(activity.activity_date) filter (where activity.is_usage_day) as last_use_date,
-        max(activity.activity_date) filter (where activity.is_activity_day) as last_activity_date,
-        sum(activity.topup_count) filter (where window_days.is_in_30) as topup_count_30,
-        sum(activity.topup_count) as topup_count_90,
-        sum(activity.topup_amount) filter (where window_days.is_in_30) as topup_amount_30,
-        sum(activity.topup_amount) as topup_amount_90,
-        max(activity.activity_date) filter (where activity.topup_count > 0) as last_topup_date
-    from {{ ref('int_activity_day') }} as activity
-    inner join window_days
-        on activity.activity_date = window_days.calendar_date
-    group by window_days.as_of_date, activity.subscription_id
 
 )
 
@@ -99,5 +56,5 @@ select
 from {{ ref('int_feature_subject') }} as subject
 inner join dates
     on subject.as_of_date = dates.as_of_date
-left join sums
+left join {{ ref('int_usage_window') }} as sums
     on subject.as_of_date = sums.as_of_date and subject.subscription_id = sums.subscription_id

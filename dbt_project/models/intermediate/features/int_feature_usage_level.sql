@@ -1,5 +1,3 @@
-{{ config(pre_hook=large_memory()) }}
-
 -- Use of the last 30 days against the usual: the mean of the two fullest of the five spans of 30 days before. A mean of
 -- all would fall with a line that has been fading for months, and so hide it.
 with usage_window as (
@@ -11,49 +9,31 @@ with usage_window as (
 
 ),
 
-days as (
-
-    select
-        dates.as_of_date,
-        calendar.calendar_date,
-        cast(floor({{ dbt.datediff('calendar.calendar_date', 'dates.as_of_date', 'day') }} / 30) as integer) -- noqa: LT05
-            as span_number
-    from {{ ref('int_feature_date') }} as dates
-    inner join {{ ref('dim_date') }} as calendar
-        on calendar.calendar_date > {{ date_plus('dates.as_of_date', -180) }}
-            and calendar.calendar_date <= dates.as_of_date
-
-),
-
--- A span of which a part was not delivered would read as low use.
-spans as (
-
-    select
-        days.as_of_date,
-        days.calendar_date,
-        days.span_number
-    from days
-    inner join usage_window
-        on usage_window.complete_from_date <= {{ date_plus('days.as_of_date', '-29 - 30 * days.span_number') }}
-
-),
-
 used as (
 
+    {%- for span in range(6) %}
+        {%- if not loop.first %}
+
+    union all
+
+        {%- endif %}
+
     select
-        spans.as_of_date,
-        activity.subscription_id,
-        spans.span_number,
-        sum(activity.event_count) as event_count
-    from {{ ref('int_activity_day') }} as activity
-    inner join spans
-        on activity.activity_date = spans.calendar_date
+        used.as_of_date,
+        used.subscription_id,
+        {{ span }} as span_number,
+        used.event_count_span_{{ span }} as event_count
+    from {{ ref('int_usage_window') }} as used
+    -- A span of which a part was not delivered would read as low use.
+    inner join usage_window
+        on usage_window.complete_from_date <= {{ date_plus('used.as_of_date', -29 - 30 * span) }}
     -- So would the span that a line joined in.
     inner join {{ ref('int_feature_subject') }} as subject
-        on spans.as_of_date = subject.as_of_date
-            and activity.subscription_id = subject.subscription_id
-            and subject.tenure_days >= 29 + 30 * spans.span_number
-    group by spans.as_of_date, activity.subscription_id, spans.span_number
+        on used.as_of_date = subject.as_of_date
+            and used.subscription_id = subject.subscription_id
+            and subject.tenure_days >= {{ 29 + 30 * span }}
+    where used.event_count_span_{{ span }} is not null
+    {%- endfor %}
 
 ),
 

@@ -42,32 +42,46 @@ closing as (
         {{ close_date('issue_month') }} as close_date
     from judged
 
-)
+),
 
-select
-    issue.interaction_id,
-    issue.issue_month,
-    issue.window_end_date,
-    exists(
-        select 1
-        from contacts as later
-        where later.customer_id = issue.customer_id
-            and later.subject_id = issue.subject_id
-            and later.topic_code = issue.topic_code
+issues as (
+
+    select issue.*
+    from closing as issue
+    where
+        not exists (
+            select 1
+            from contacts as earlier
+            where earlier.customer_id = issue.customer_id
+                and earlier.subject_id = issue.subject_id
+                and earlier.topic_code = issue.topic_code
+                and earlier.is_answered
+                and (earlier.started_at, earlier.interaction_id) < (issue.started_at, issue.interaction_id)
+                and earlier.started_date >= {{ date_plus('issue.started_date', -1 * var('repeat_contact_days')) }}
+                and earlier.known_date <= issue.close_date
+        )
+
+),
+
+repeated as (
+
+    select distinct issue.interaction_id
+    from issues as issue
+    inner join contacts as later
+        on issue.customer_id = later.customer_id
+            and issue.subject_id = later.subject_id
+            and issue.topic_code = later.topic_code
             and (later.started_at, later.interaction_id) > (issue.started_at, issue.interaction_id)
             and later.started_date <= issue.window_end_date
             and later.known_date <= issue.close_date
-    ) as is_repeated
-from closing as issue
-where
-    not exists (
-        select 1
-        from contacts as earlier
-        where earlier.customer_id = issue.customer_id
-            and earlier.subject_id = issue.subject_id
-            and earlier.topic_code = issue.topic_code
-            and earlier.is_answered
-            and (earlier.started_at, earlier.interaction_id) < (issue.started_at, issue.interaction_id)
-            and earlier.started_date >= {{ date_plus('issue.started_date', -1 * var('repeat_contact_days')) }}
-            and earlier.known_date <= issue.close_date
-    )
+
+)
+
+select
+    issues.interaction_id,
+    issues.issue_month,
+    issues.window_end_date,
+    repeated.interaction_id is not null as is_repeated
+from issues
+left join repeated
+    on issues.interaction_id = repeated.interaction_id
