@@ -24,7 +24,7 @@ def build_marts() -> None:
     that no reader uses: a red task here leaves the published marts as they are.
 
     **When it is red** the log's last line names the model or the test; the SQL that ran is under
-    `logs/dbt/` of TENURE_HOME. After the cause is mended, `tenure run --date D` does the day again.
+    `dbt/target/run/` of TENURE_HOME. After the cause is mended, `tenure run --date D` does the day again.
     """
 
     @task(task_id="build_staging", task_display_name="Build and test staging", **ALONE)

@@ -8,6 +8,7 @@ One that failed, could not run, gave no answer, was left out or never ran keeps 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -46,7 +47,16 @@ class NodeRecorder:
         self._connection = connect("transformer", autocommit=True, settings=self._settings)
         # One build at a time: a backfill beside today waits for it. The lock ends with the session.
         self._connection.execute("select pg_advisory_lock(hashtext(%s))", (BUILD_LOCK,))
+        # What the server may lose in a power cut is the last of what was written here, never what came before it.
+        self._connection.execute("set synchronous_commit = off")
         return self
+
+    @property
+    def connection(self) -> Connection:
+        """The session that holds the lock of the build. Raises RuntimeError outside of it."""
+        if self._connection is None:
+            raise RuntimeError("no build is under way")
+        return self._connection
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -68,6 +78,31 @@ class NodeRecorder:
             else:
                 self._connection.execute(_ENDED, (str(node.node_status), node.unique_id))
                 reach("after_node")
+
+
+def finished_nodes(connection: Connection, manifest: Manifest, nodes: Sequence[str], first_moment: int) -> set[str]:
+    """Those of the `nodes` that began and ended well since a moment, each after its parents among the `nodes` had."""
+    known = {
+        row[0]: row[1:]
+        for row in connection.execute(
+            "select unique_id, status, begun, ended from reference.node_state where ended is not null and begun >= %s",
+            (first_moment,),
+        )
+    }
+    good = {
+        node for node in nodes if node in known and known[node][0] in _GOOD[manifest["nodes"][node]["resource_type"]]
+    }
+    wanted = set(nodes)
+    while True:
+        late = {
+            node
+            for node in good
+            for parent in manifest["parent_map"].get(node, [])
+            if parent in wanted and (parent not in good or known[parent][2] > known[node][1])
+        }
+        if not late:
+            return good
+        good -= late
 
 
 def check_gate(connection: Connection, manifest: Manifest) -> None:

@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     postgres_port: Port | None = None
     airflow_port: Port | None = None
     superset_port: Port | None = None
-    dbt_threads: int = Field(default=2, ge=1, le=64)
+    dbt_threads: int = Field(default=4, ge=1, le=64)
     landing_workers: int = Field(default=2, ge=1, le=64)
     demo_subscriptions: int = Field(default=2500, ge=50)
     demo_months: int = Field(default=15, ge=12)

@@ -5,17 +5,25 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
+from tenure import parsed_project, resume
 from tenure.errors import TenureError
 from tenure.fingerprints import fingerprints, note_fingerprints
 from tenure.gate import NodeRecorder
 from tenure.settings import Settings
+
+if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunner, dbtRunnerResult
+    from dbt.contracts.graph.manifest import Manifest
+
+    Invoke = Callable[[dbtRunner, Sequence[str]], dbtRunnerResult]
 
 PROJECT = "dbt_project"
 
@@ -71,6 +79,8 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         "DBT_PROFILES_DIR": str(settings.root / PROJECT),
         "DBT_TARGET_PATH": str(settings.home / "dbt" / "target"),
         "DBT_LOG_PATH": str(settings.logs_dir / "dbt"),
+        # A line for each node, and errors whole. Every statement would bury them, and takes time to write.
+        "DBT_LOG_LEVEL_FILE": "info",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
     }
@@ -87,28 +97,32 @@ def run_dbt(settings: Settings, arguments: Sequence[str], quiet: bool = True) ->
     Raises TenureError naming the first node that failed; nothing is published by dbt itself.
     """
     from dbt.cli.main import dbtRunner
-    from dbt.contracts.graph.manifest import Manifest
 
-    command = [*arguments]
-    variables = dbt_variables(settings)
-    if arguments[0] not in ("clean", "debug", "deps"):
-        command += ["--vars", variables]
+    with_variables = ["--vars", dbt_variables(settings)] if arguments[0] not in ("clean", "debug", "deps") else []
     # dbt creates its log folder itself, but not its parents.
     settings.logs_dir.mkdir(parents=True, exist_ok=True)
     with _environment(dbt_environment(settings)):
         flags = (["--quiet"] if quiet else []) + ["--no-use-colors"]
+
+        def invoke(runner: dbtRunner, words: Sequence[str]) -> dbtRunnerResult:
+            return runner.invoke([*flags, *words, *with_variables])
+
         runner = dbtRunner()
-        if arguments[0] in ("build", "run"):
-            parsed = runner.invoke([*flags, "parse", "--vars", variables])
-            if isinstance(parsed.result, Manifest):
-                note_fingerprints(settings, fingerprints(parsed.result.writable_manifest().to_dict(), variables))
-                runner = dbtRunner(manifest=parsed.result)
-        if arguments[0] in ("build", "run", "seed", "test"):
+        known: dict[str, Any] | None = None
+        if arguments[0] in ("build", "run", "seed", "test", "compile"):
+            manifest, known = _parse(settings, invoke)
+            runner = dbtRunner(manifest=manifest)
+        if known is not None and arguments[0] in ("build", "run"):
+            note_fingerprints(settings, fingerprints(known, dbt_variables(settings)))
+        if known is not None and arguments[0] in ("build", "run", "seed", "test"):
             with NodeRecorder(settings) as recorder:
-                runner.callbacks.append(recorder)
-                result = runner.invoke([*flags, *command])
+                if arguments[0] == "build":
+                    result = _build(settings, recorder, runner, known, arguments, invoke)
+                else:
+                    runner.callbacks.append(recorder)
+                    result = invoke(runner, arguments)
         else:
-            result = runner.invoke([*flags, *command])
+            result = invoke(runner, arguments)
     nodes = tuple(
         DbtNode(item.node.unique_id, str(item.status), str(item.message or ""), item.execution_time)
         for item in getattr(result.result, "results", []) or []
@@ -116,6 +130,57 @@ def run_dbt(settings: Settings, arguments: Sequence[str], quiet: bool = True) ->
     if not result.success:
         raise _failure(nodes, result.exception, settings)
     return DbtRun(nodes)
+
+
+def _parse(settings: Settings, invoke: Invoke) -> tuple[Manifest, dict[str, Any]]:
+    """The project as dbt's manifest, and as it writes that. Raises TenureError where the files are wrong."""
+    from dbt.cli.main import dbtRunner
+
+    environment = dbt_environment(settings)
+    key = parsed_project.key_of(settings.root / PROJECT, dbt_variables(settings), environment)
+    target = Path(environment["DBT_TARGET_PATH"])
+    found = parsed_project.load(key, target)
+    if found is not None:
+        return found
+    parsed = invoke(dbtRunner(), ["parse"])
+    if not parsed.success:
+        raise _failure((), parsed.exception, settings)
+    parsed_project.keep(key, target)
+    return cast("Manifest", parsed.result), read_manifest(settings)
+
+
+def _build(
+    settings: Settings,
+    recorder: NodeRecorder,
+    runner: dbtRunner,
+    manifest: dict[str, Any],
+    arguments: Sequence[str],
+    invoke: Invoke,
+) -> dbtRunnerResult:
+    """`dbt build`, without what an earlier one had finished that was cut short."""
+    connection = recorder.connection
+    signed = resume.signature(connection, manifest, dbt_variables(settings))
+    unfinished_since = resume.begin(connection, arguments, signed)
+    words = list(arguments)
+    if unfinished_since is not None:
+        listing = [word for word in arguments[1:] if word != "--full-refresh"]
+        # What it finds is printed as well.
+        with redirect_stdout(StringIO()):
+            found = invoke(runner, ["list", *listing, "--output", "json", "--output-keys", "unique_id"])
+        # It also names what is not built, such as sources.
+        named = [json.loads(line)["unique_id"] for line in found.result or []]
+        wanted = [unique_id for unique_id in named if unique_id in manifest["nodes"]]
+        left = resume.remaining(connection, manifest, wanted, unfinished_since)
+        print(f"going on with a build that was cut short: {len(wanted) - len(left)} of {len(wanted)} steps are done")
+        # A run of nothing is an error to dbt; the last step again is one like any other.
+        words = ["build", "--select", *resume.selectors(manifest, left or wanted[-1:]), "--indirect-selection", "empty"]
+        words += ["--exclude-resource-type", "unit_test"]
+        words += ["--full-refresh"] if "--full-refresh" in arguments else []
+    runner.callbacks.append(recorder)
+    result = invoke(runner, words)
+    if result.success:
+        resume.end(connection, arguments)
+    return result
 
 
 @contextmanager

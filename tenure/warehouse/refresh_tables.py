@@ -61,6 +61,13 @@ create table if not exists reference.node_state (
     begun bigint not null,
     ended bigint
 );
+-- The last build of each command, by what all of it was made from.
+create table if not exists reference.build_attempt (
+    command text primary key,
+    signature text not null,
+    first_moment bigint not null,
+    is_ended boolean not null
+);
 create table if not exists reference.partition_todo (
     consumer text not null,
     purpose text not null,

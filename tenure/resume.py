@@ -1,0 +1,82 @@
+"""Going on with a build that was cut short: what it had finished, and all that goes in being as it was.
+
+A build that ended well is never shortened: the next one looks at every model again. One that was killed or failed is
+gone on with, so long as the project, its settings, what has landed and what was scored are the same as when it began.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import psycopg
+
+from tenure.gate import finished_nodes
+
+Connection = psycopg.Connection[Any]
+Manifest = dict[str, Any]
+
+# Landing numbers every change that it makes. The counts of rows written see the rest (an erasure, scores, a restore);
+# they may come seconds late or be lost with a crash of the server, which only makes a build begin anew.
+_INPUTS = """
+select
+    (select count(*) || '/' || coalesce(max(version), 0) from ops.partition_version),
+    (select count(*) || '/' || coalesce(max(load_id), 0) from ops.load),
+    (
+        select coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)
+        from pg_stat_user_tables
+        where schemaname like 'raw\\_%' or schemaname in ('ops', 'scores', 'vault')
+    )
+"""
+
+
+def signature(connection: Connection, manifest: Manifest, variables: str) -> str:
+    """One text for everything that a build is made from: it changes when any of that does."""
+    parts = [variables, manifest["metadata"]["dbt_version"], str(connection.execute(_INPUTS).fetchone())]
+    for unique_id, node in sorted(manifest["nodes"].items()):
+        columns = [(name, column.get("data_type")) for name, column in node.get("columns", {}).items()]
+        parts += [unique_id, node["checksum"]["checksum"], json.dumps([node["config"], columns], default=str)]
+    parts += [macro["macro_sql"] for _, macro in sorted(manifest["macros"].items())]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def begin(connection: Connection, command: Sequence[str], signed: str) -> int | None:
+    """Note that a build begins; the moment that an unfinished one of the same command and inputs began, if there is."""
+    key = json.dumps(list(command))
+    known = connection.execute(
+        "select first_moment from reference.build_attempt where command = %s and signature = %s and not is_ended",
+        (key, signed),
+    ).fetchone()
+    if known is not None:
+        return int(known[0])
+    connection.execute(
+        """
+        insert into reference.build_attempt as known (command, signature, first_moment, is_ended)
+        values (%s, %s, nextval('reference.node_moment'), false)
+        on conflict (command) do update
+        set signature = excluded.signature, first_moment = excluded.first_moment, is_ended = false
+        """,
+        (key, signed),
+    )
+    return None
+
+
+def end(connection: Connection, command: Sequence[str]) -> None:
+    """Note that a build ended well."""
+    connection.execute(
+        "update reference.build_attempt set is_ended = true where command = %s", (json.dumps(list(command)),)
+    )
+
+
+def remaining(connection: Connection, manifest: Manifest, wanted: Iterable[str], first_moment: int) -> list[str]:
+    """Those of the `wanted` nodes (unique ids) that have not ended well since a moment, or whose parents have not."""
+    nodes = list(wanted)
+    finished = finished_nodes(connection, manifest, nodes, first_moment)
+    return [node for node in nodes if node not in finished]
+
+
+def selectors(manifest: Manifest, nodes: Iterable[str]) -> list[str]:
+    """dbt's selectors of exactly these nodes."""
+    return ["fqn:" + ".".join(manifest["nodes"][node]["fqn"]) for node in nodes]
