@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.special import logit
 
@@ -16,7 +17,7 @@ from ml.churn import EDGE, ChurnClassifier
 from ml.encoding import FloatArray
 from ml.params import ReasonEntry, ReasonParams, ReasonText
 
-# Rows explained at once: each becomes one row per reason.
+# Rows explained at once: each becomes one row for each reason that may be said of it.
 CHUNK = 2000
 
 
@@ -39,8 +40,10 @@ def explain(model: ChurnClassifier, rows: pd.DataFrame, params: ReasonParams) ->
     found: list[Reason] = []
     for start in range(0, len(rows), CHUNK):
         part = rows.iloc[start : start + CHUNK]
-        gains = _gains(model, part, entries)
         sentences = [_sentences(entry, part) for entry in entries]
+        # What there is nothing true to say about needs no weight.
+        is_said = np.array([[text is not None for text in said] for said in sentences]).T
+        gains = _gains(model, part, entries, is_said)
         for row in range(len(part)):
             rank = 0
             for entry in np.argsort(-gains[row], kind="stable"):
@@ -68,18 +71,31 @@ def _entries(model: ChurnClassifier, params: ReasonParams) -> list[ReasonEntry]:
     return [entry for entry in params.catalogue if set(entry.features) & set(known)] + plain
 
 
-def _gains(model: ChurnClassifier, rows: pd.DataFrame, entries: list[ReasonEntry]) -> FloatArray:
-    """Log odds of each row less those with an entry's features set to typical values, shape (n, entries)."""
+def _gains(
+    model: ChurnClassifier, rows: pd.DataFrame, entries: list[ReasonEntry], is_wanted: npt.NDArray[np.bool_]
+) -> FloatArray:
+    """Log odds of each row less those with an entry's features set to typical values, shape (n, entries).
+
+    Minus infinity where `is_wanted`, of the same shape, is not true.
+    """
     encoder = model.encoder_
     names = [*encoder.numeric_, *encoder.categorical_]
     encoded = encoder.transform(rows)
-    changed = np.repeat(encoded[:, None, :], len(entries) + 1, axis=1)
-    for position, entry in enumerate(entries):
-        at = [index for index, name in enumerate(names) if name in entry.features]
-        changed[:, position, at] = encoder.reference_[at]
-    probability = model.predict_encoded(changed.reshape(-1, encoded.shape[1]))[:, 1]
-    odds = logit(np.clip(probability, EDGE / 10, 1 - EDGE / 10)).reshape(len(rows), len(entries) + 1)
-    return np.asarray(odds[:, [-1]] - odds[:, :-1])
+    columns = [[index for index, name in enumerate(names) if name in entry.features] for entry in entries]
+    # One that is typical already weighs nothing.
+    is_typical = [
+        np.all(np.isclose(encoded[:, at], encoder.reference_[at], rtol=0, atol=0, equal_nan=True), axis=1)
+        for at in columns
+    ]
+    row, position = np.nonzero(is_wanted & ~np.array(is_typical).T)
+    changed = encoded[row]
+    for entry, at in enumerate(columns):
+        changed[np.ix_(position == entry, at)] = encoder.reference_[at]
+    probability = model.predict_encoded(np.concatenate([encoded, changed]))[:, 1]
+    odds = logit(np.clip(probability, EDGE / 10, 1 - EDGE / 10))
+    gains = np.where(is_wanted, 0.0, -np.inf)
+    gains[row, position] = odds[: len(encoded)][row] - odds[len(encoded) :]
+    return gains
 
 
 def _sentences(entry: ReasonEntry, rows: pd.DataFrame) -> list[str | None]:
@@ -95,8 +111,9 @@ def _sentences(entry: ReasonEntry, rows: pd.DataFrame) -> list[str | None]:
             is_open &= numbers >= text.at_least
         if text.at_most is not None:
             is_open &= numbers <= text.at_most
+        values = column.tolist()
         for row in np.flatnonzero(is_open):
-            said[row] = _say(text.text, column.iloc[row], numbers[row])
+            said[row] = _say(text.text, values[row], numbers[row])
     return said
 
 
