@@ -3,7 +3,7 @@ from __future__ import annotations
 from airflow.sdk import chain, dag, task
 
 from tenure.orchestration.dag_parts import ALONE, BUILT, DEFAULT_ARGS, SCORED, after, tags
-from tenure.settings import get_settings
+from tenure.orchestration.steps import run_models
 
 
 @dag(
@@ -29,17 +29,11 @@ def score_subscriptions() -> None:
 
     @task(task_id="train_models", task_display_name="Train models if due", **ALONE)
     def train_models() -> None:
-        # Imported in the task: scikit-learn takes seconds, and a DAG file is read every minute.
-        from ml.pipeline import describe, train_if_needed
-
-        for name, result in train_if_needed(get_settings()).items():
-            print(f"{name}: {describe(result)}")
+        run_models("train", "--allow-refusal")
 
     @task(task_id="score_subscriptions", task_display_name="Score subscriptions", **ALONE, outlets=[SCORED])
     def score_all() -> None:
-        from ml.pipeline import describe, score
-
-        print(describe(score(get_settings())))
+        run_models("score")
 
     chain(train_models(), score_all())
 

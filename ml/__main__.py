@@ -15,15 +15,22 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command and print one line per result; returns the exit status (0 done, 1 refused, 2 wrong use)."""
     parser = argparse.ArgumentParser(prog="python -m ml", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("train", "score", "models"):
-        commands.add_parser(name)
+    train = commands.add_parser("train")
+    train.add_argument(
+        "--allow-refusal",
+        action="store_true",
+        help="end with 0 although a model that was never trained cannot be yet: the day goes on without its scores",
+    )
+    commands.add_parser("score")
+    commands.add_parser("models").add_argument("model_run_id", nargs="?")
     commands.add_parser("explain").add_argument("subscription_id")
     asked = parser.parse_args(arguments)
     command = asked.command
     try:
         settings = get_settings()
         if command == "train":
-            return _train(pipeline.train_if_needed(settings))
+            missing = _tell_trained(pipeline.train_if_needed(settings))
+            return 1 if missing and not asked.allow_refusal else 0
         if command == "score":
             result = pipeline.score(settings)
             bands = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in result["bands"].items())
@@ -37,6 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
                 print(f"{count} values of {name} are new to the model and count as other")
         elif command == "explain":
             print("\n".join(pipeline.explain(settings, asked.subscription_id)))
+        elif asked.model_run_id is not None:
+            print(pipeline.card(settings, asked.model_run_id), end="")
         else:
             for run in pipeline.models(settings):
                 print(json.dumps(run, ensure_ascii=False))
@@ -46,17 +55,19 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _train(results: dict[str, dict[str, object]]) -> int:
+def _tell_trained(results: dict[str, dict[str, object]]) -> bool:
+    """A line for each model; returns whether one was refused and none is in use.
+
+    A refused training with a model still in use is worth a warning only; with none, the command did not do its job.
+    """
     for name, result in results.items():
-        line = f"{name}: {result['status']} ({result['reason']})"
-        if result.get("model_run_id"):
-            line += f", model {result['model_run_id']}"
-        if result.get("auc") is not None:
-            line += f", AUC {result['auc']}, top-decile lift {result['top_decile_lift']}"
-        print(line)
-    # A refused training with a model still in use is worth a warning only; with none, the command did not do its job.
-    missing = [r for r in results.values() if r["status"] == "refused" and not r.get("model_run_id")]
-    return 1 if missing else 0
+        measures = [
+            f", {key.replace('_', ' ')} {value}"
+            for key, value in result.items()
+            if key not in ("status", "reason") and value is not None
+        ]
+        print(f"{name}: {result['status']} ({result['reason']}){''.join(measures)}")
+    return any(r["status"] == "refused" and not r.get("model_run_id") for r in results.values())
 
 
 if __name__ == "__main__":

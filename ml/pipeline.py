@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -15,9 +14,11 @@ import psycopg
 from ml import scoring, training, worth_training
 from ml.errors import TrainingRefused
 from ml.explanation import explain_subscription, in_words
+from ml.model_card import model_card
 from ml.params import Params, load_params
 from ml.registry import CHURN_MODEL, LIFETIME_MODEL, OFFER_MODEL, SEGMENT_MODEL, all_runs
 from tenure.db import connect
+from tenure.errors import TenureError
 from tenure.settings import Settings
 
 LOCK = "tenure models"
@@ -67,16 +68,20 @@ def explain(settings: Settings, subscription_id: str, params: Params | None = No
         return in_words(explain_subscription(connection, settings, params, subscription_id), params)
 
 
+def card(settings: Settings, model_run_id: str, params: Params | None = None) -> str:
+    """The model card of a run, as Markdown. Raises TenureError where there is no such run."""
+    with connect("scorer", settings=settings) as connection:
+        run = next((run for run in all_runs(connection) if run.model_run_id == model_run_id), None)
+    if run is None:
+        raise TenureError(f"there is no model run {model_run_id}", hint="`tenure models` lists them")
+    return model_card(run, params or load_params())
+
+
 def models(settings: Settings) -> list[dict[str, Any]]:
     """Every model run, newest first, as JSON-able dicts of scores.model_run."""
     with connect("scorer", settings=settings) as connection:
         found = [asdict(run) for run in all_runs(connection)]
     return [{name: _plain(value) for name, value in run.items()} for run in found]
-
-
-def describe(result: dict[str, Any]) -> str:
-    """A result as one line of JSON."""
-    return json.dumps({name: _plain(value) for name, value in result.items()}, ensure_ascii=False)
 
 
 @contextmanager

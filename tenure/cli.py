@@ -139,9 +139,9 @@ def score() -> None:
 
 
 @app.command()
-def models() -> None:
-    """Every model run, newest first: what it learnt from, how good it is, which one is in use. One JSON a line."""
-    _models("models")
+def models(model_run_id: Annotated[str, typer.Argument(help="for the model card of this run")] = "") -> None:
+    """Every model run, newest first, one JSON a line; with the id of a run, all about it for a reader."""
+    _models("models", *filter(None, [model_run_id]))
 
 
 @app.command()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from tenure.errors import TenureError
 from tenure.orchestration.names import PARTITION_FORMAT
 from tenure.settings import get_settings
+from tenure.transform import main_python
 
 Counts = dict[str, int]
 
@@ -62,6 +65,32 @@ def build_models(select: Sequence[str], exclude: Sequence[str] = (), full_refres
         counts[kind] = counts.get(kind, 0) + 1
         print(f"{node.seconds:8.2f} s  {node.status:8}  {node.unique_id}")
     return counts
+
+
+def run_models(*command: str) -> None:
+    """Run `python -m ml COMMAND`; the task log has its lines as they come.
+
+    In a process of its own: beside Airflow's modules the library of the model files takes seconds longer to import and
+    fills the log with warnings about each of them. Raises TenureError with the last line when it fails.
+    """
+    last = ""
+    with subprocess.Popen(
+        [main_python(), "-m", "ml", *command],
+        cwd=get_settings().root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+    ) as process:
+        try:
+            for line in process.stdout or ():
+                last = line.rstrip("\n")
+                print(last)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode != 0:
+        raise TenureError(last or f"the models ended with status {process.returncode}")
 
 
 def publish_marts() -> None:

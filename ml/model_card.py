@@ -1,0 +1,118 @@
+"""Model cards: what a run is for, what it learnt from, how good it is and where it must not be trusted, in Markdown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ml.params import Params
+from ml.registry import CHURN_MODEL, LIFETIME_MODEL, OFFER_MODEL, SEGMENT_MODEL, ModelRun
+
+_PURPOSE = {
+    CHURN_MODEL: "The probability that a subscription on the network leaves within the horizon of the label.",
+    SEGMENT_MODEL: "Groups of customers who behave alike, named by what sets them apart from the others.",
+    LIFETIME_MODEL: "The discounted margin that a subscription will yet bring, with an interval.",
+    OFFER_MODEL: "By how much a contact with an offer lowers the probability of leaving, and whom to contact.",
+}
+_LIMITS = {
+    CHURN_MODEL: (
+        "Subscriptions too new to be judged have no probability; a missing one is not a low one.",
+        "It was measured on months after those it learnt from. A tariff, rival or rule that it has not seen makes it"
+        " worse before that shows: compare `churn_score` with what then happened.",
+        "A reason says what the model reacts to, not what would change the customer's mind: that is for the response to"
+        " offers.",
+    ),
+    SEGMENT_MODEL: ("A cluster describes behaviour of one month; it says nothing of why, and nothing of value.",),
+    LIFETIME_MODEL: (
+        "The interval holds for sums over groups of customers; a single subscription lies outside it far more often.",
+        "Margin follows the unit costs that the operator entered.",
+    ),
+    OFFER_MODEL: (
+        "It knows offers that had a control group, and customers like those who were in one.",
+        "An interval that covers nought means that no effect was shown, not that there is none.",
+    ),
+}
+# Told elsewhere on the card, or of no use to a reader.
+_NOT_TOLD = {"inputs", "data_digest", "settings_digest", "promotion", "evaluation"}
+
+
+def model_card(run: ModelRun, params: Params) -> str:
+    """The card of a run as Markdown. Every figure is the run's own, as the registry has it."""
+    details = run.details
+    parts = [
+        f"# {run.model_run_id}",
+        _PURPOSE.get(run.model_name, ""),
+        f"**{'In use' if run.is_champion else 'Not in use'}.** {_sentence(details.get('promotion'))}".rstrip(),
+        "## Learnt from",
+        _table(_learnt_from(run, params)),
+        "## How good it is",
+        _sentence(details.get("evaluation")) or "Nothing was held out: there is no outcome to compare with.",
+        _table(_measures(run)),
+        "## What it looks at",
+        _features(run),
+        "## What was found",
+        _table([(name, value) for name, value in sorted(details.items()) if name not in _NOT_TOLD]),
+        "## Where not to trust it",
+        "\n".join(f"- {text}" for text in _LIMITS.get(run.model_name, ())),
+        "## How it is known again",
+        _table(
+            [
+                ("model_sha256", run.model_sha256),
+                ("feature_digest", run.feature_digest),
+                ("data_digest", details.get("data_digest")),
+                ("settings_digest", details.get("settings_digest")),
+            ]
+        ),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _learnt_from(run: ModelRun, params: Params) -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = [
+        ("as_of_date", run.as_of_date),
+        ("feature dates", _between(run.train_from_date, run.train_to_date)),
+        ("rows", run.train_row_count),
+    ]
+    if run.model_name == CHURN_MODEL:
+        labels = params.labels
+        rows += [
+            ("positive_rate", run.positive_rate),
+            ("label", f"left within {labels.horizon_days} days, from {labels.gap_days} days after the feature date"),
+        ]
+    return rows
+
+
+def _measures(run: ModelRun) -> list[tuple[str, Any]]:
+    return [
+        ("feature dates", _between(run.test_from_date, run.test_to_date)),
+        ("rows", run.test_row_count),
+        ("auc", run.auc),
+        ("top_decile_lift", run.top_decile_lift),
+        ("calibration_error", run.calibration_error),
+    ]
+
+
+def _features(run: ModelRun) -> str:
+    inputs = run.details.get("inputs")
+    if not inputs:
+        return f"{run.feature_count} columns."
+    by_kind: dict[str, list[str]] = {}
+    for name, kind in inputs:
+        by_kind.setdefault(kind, []).append(f"`{name}`")
+    lists = [f"{kind} ({len(names)}): {', '.join(names)}." for kind, names in sorted(by_kind.items())]
+    return f"{run.feature_count} columns of `features.subscription_features`.\n\n" + "\n\n".join(lists)
+
+
+def _between(first: Any, last: Any) -> str | None:
+    return None if first is None else f"{first} to {last}"
+
+
+def _sentence(text: Any) -> str:
+    return f"{str(text)[0].upper()}{str(text)[1:]}." if text else ""
+
+
+def _table(rows: list[tuple[str, Any]]) -> str:
+    told = [(name, value) for name, value in rows if value is not None]
+    if not told:
+        return ""
+    cells = [f"| {name} | {str(value).replace('|', chr(92) + '|')} |" for name, value in told]
+    return "\n".join(["| | |", "|---|---|", *cells])

@@ -1,0 +1,79 @@
+"""Model cards say what the registry knows of a run, and nothing else."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import replace
+
+import pytest
+
+from ml import __main__ as command
+from ml import pipeline
+from ml.model_card import model_card
+from ml.params import load_params
+from ml.registry import CHURN_MODEL, ModelRun
+from tests.conftest import BuiltWarehouse
+
+RUN = ModelRun(
+    model_run_id="churn_20260831_0123456789ab",
+    model_name=CHURN_MODEL,
+    as_of_date=dt.date(2026, 8, 31),
+    train_from_date=dt.date(2025, 11, 30),
+    train_to_date=dt.date(2026, 5, 31),
+    test_from_date=dt.date(2026, 6, 30),
+    test_to_date=dt.date(2026, 8, 31),
+    train_row_count=12_345,
+    test_row_count=3_144,
+    positive_rate=0.0271,
+    auc=0.7519,
+    top_decile_lift=3.4321,
+    calibration_error=0.0042,
+    feature_count=2,
+    feature_digest="f" * 64,
+    parameters=json.dumps(
+        {
+            "evaluation": "trained on the months before",
+            "promotion": "the first model that is better than chance",
+            "calibrated_decile_count": 9,
+            "inputs": [["tenure_days", "numeric"], ["brand_name", "category"]],
+            "data_digest": "d" * 64,
+            "settings_digest": "5" * 64,
+        }
+    ),
+    model_sha256="a" * 64,
+    is_champion=True,
+)
+
+
+def test_card__has_every_figure_of_the_run() -> None:
+    card = model_card(RUN, load_params())
+    for figure in ("12345", "3144", "0.0271", "0.7519", "3.4321", "0.0042", "2025-11-30 to 2026-05-31", "2026-08-31"):
+        assert figure in card
+    for name in ("calibrated_decile_count | 9", "`tenure_days`", "`brand_name`", RUN.model_run_id, "a" * 64, "d" * 64):
+        assert name in card
+    assert "**In use.** The first model that is better than chance." in card
+    assert f"left within {load_params().labels.horizon_days} days" in card
+
+
+def test_card__of_a_run_that_was_not_measured_shows_no_measure() -> None:
+    unmeasured = replace(RUN, auc=None, top_decile_lift=None, calibration_error=None, is_champion=False)
+    card = model_card(unmeasured, load_params())
+    assert "**Not in use.**" in card
+    assert "None" not in card and "| auc |" not in card
+
+
+def test_card__of_every_run_of_a_warehouse(built_warehouse: BuiltWarehouse, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = pipeline.models(built_warehouse.settings)
+    assert {run["model_name"] for run in runs} >= {CHURN_MODEL, "lifetime_value"}
+    for run in runs:
+        assert command.main(["models", run["model_run_id"]]) == 0
+        card = capsys.readouterr().out
+        assert card.startswith(f"# {run['model_run_id']}\n")
+        assert run["model_sha256"] in card
+        assert "## Where not to trust it\n\n- " in card
+
+
+def test_card__of_no_run_says_what_to_do(built_warehouse: BuiltWarehouse, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["models", "churn_of_nobody"]) == 1
+    assert "`tenure models` lists them" in capsys.readouterr().err
