@@ -95,11 +95,12 @@ def _bring_up(settings: Settings, say: Say) -> None:
 
 
 def business_dates(settings: Settings) -> tuple[dt.date, dt.date]:
-    """The demo's two business dates: the last of the delivered history, and today in the open month."""
+    """The demo's two business dates, today in the open month and the day before: a history at once, then a morning."""
     year, month = (int(part) for part in START.split("-"))
     year, month = divmod(year * 12 + month - 1 + settings.demo_months - 1, 12)
-    last = dt.date(year, month + 1, calendar.monthrange(year, month + 1)[1])
-    return last, last + dt.timedelta(days=settings.demo_days)
+    month_end = dt.date(year, month + 1, calendar.monthrange(year, month + 1)[1])
+    last = month_end + dt.timedelta(days=settings.demo_days)
+    return last - dt.timedelta(days=1), last
 
 
 def _check_ports(settings: Settings) -> None:

@@ -174,19 +174,14 @@ def _next_run(watch: _Watch, dag_id: str, asked_at: dt.datetime) -> str:
 def _wait(watch: _Watch, dag_ids: list[str]) -> None:
     """Wait until the watched runs of these DAGs have ended well. Raises TenureError when one failed."""
     deadline = time.monotonic() + DAY_SECONDS
+    waiting = dag_ids
     while True:
-        runs = []
-        for dag_id in dag_ids:
-            found = watch.watched_runs(dag_id)
-            if not found:
-                raise TenureError(f"the run of {dag_id} for {watch.key} was deleted while it ran")
-            runs += found
-            _report(watch, dag_id)
-        for run in runs:
-            if run["state"] == "failed":
-                raise _failure(watch, str(run["dag_id"]))
-        if all(run["state"] == "success" for run in runs):
-            return
+        # What has ended is not asked for again before everything has: questions take time from the tasks.
+        waiting = [dag_id for dag_id in waiting if not _ended_well(watch, dag_id)]
+        if not waiting:
+            waiting = [dag_id for dag_id in dag_ids if not _ended_well(watch, dag_id)]
+            if not waiting:
+                return
         if time.monotonic() > deadline:
             raise TenureError(f"{watch.key} did not end within {DAY_SECONDS / 3600:.0f} hours")
         if not is_running(watch.settings):
@@ -194,6 +189,17 @@ def _wait(watch: _Watch, dag_ids: list[str]) -> None:
                 f"Airflow stopped while {watch.key} ran", hint="`tenure run` starts it again and goes on with the day"
             )
         time.sleep(POLL_SECONDS)
+
+
+def _ended_well(watch: _Watch, dag_id: str) -> bool:
+    """Whether the watched runs of a DAG have, after telling what is new of them. Raises TenureError when one failed."""
+    runs = watch.watched_runs(dag_id)
+    if not runs:
+        raise TenureError(f"the run of {dag_id} for {watch.key} was deleted while it ran")
+    _report(watch, dag_id)
+    if any(run["state"] == "failed" for run in runs):
+        raise _failure(watch, dag_id)
+    return all(run["state"] == "success" for run in runs)
 
 
 def _report(watch: _Watch, dag_id: str) -> None:

@@ -128,15 +128,6 @@ def test_a_second_demo_changes_no_row_of_any_mart(demo: Demo) -> None:
         assert connection.execute("select publication_id from publication where is_current").fetchone() == version
 
 
-def test_a_rerun_of_the_last_day_gives_the_same_digest(demo: Demo) -> None:
-    before = demo.command("digest").stdout
-    with psycopg.connect(demo.settings.url("analyst")) as connection:
-        day = connection.execute("select as_of_date from publication where is_current").fetchone()[0]
-    done = demo.command("run", "--date", str(day))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert demo.command("digest").stdout == before
-
-
 def _personal_values(extracts: Path) -> set[str]:
     values: set[str] = set()
     for entity in ("customer", "subscription"):
