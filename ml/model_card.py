@@ -31,6 +31,10 @@ _LIMITS = {
         "An interval that covers nought means that no effect was shown, not that there is none.",
     ),
 }
+_METHOD = {
+    "out_of_time": "Measured on feature dates after those it learnt from.",
+    "cross_validation": "Measured by cross-validation, for want of months to hold out.",
+}
 # Told elsewhere on the card, or of no use to a reader.
 _NOT_TOLD = {"inputs", "data_digest", "settings_digest", "promotion", "evaluation"}
 
@@ -45,7 +49,7 @@ def model_card(run: ModelRun, params: Params) -> str:
         "## Learnt from",
         _table(_learnt_from(run, params)),
         "## How good it is",
-        _sentence(details.get("evaluation")) or "Nothing was held out: there is no outcome to compare with.",
+        _METHOD.get(str(details.get("evaluation")), "What was measured of it stands under what was found."),
         _table(_measures(run)),
         "## What it looks at",
         _features(run),

@@ -33,7 +33,7 @@ RUN = ModelRun(
     feature_digest="f" * 64,
     parameters=json.dumps(
         {
-            "evaluation": "trained on the months before",
+            "evaluation": "out_of_time",
             "promotion": "the first model that is better than chance",
             "calibrated_decile_count": 9,
             "inputs": [["tenure_days", "numeric"], ["brand_name", "category"]],
@@ -52,6 +52,7 @@ def test_card__has_every_figure_of_the_run() -> None:
         assert figure in card
     for name in ("calibrated_decile_count | 9", "`tenure_days`", "`brand_name`", RUN.model_run_id, "a" * 64, "d" * 64):
         assert name in card
+    assert "Measured on feature dates after those it learnt from." in card
     assert "**In use.** The first model that is better than chance." in card
     assert f"left within {load_params().labels.horizon_days} days" in card
 
