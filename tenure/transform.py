@@ -168,7 +168,7 @@ def _build(
         with redirect_stdout(StringIO()):
             found = invoke(runner, ["list", *listing, "--output", "json", "--output-keys", "unique_id"])
         # It also names what is not built, such as sources.
-        named = [json.loads(line)["unique_id"] for line in found.result or []]
+        named = [json.loads(line)["unique_id"] for line in cast("list[str]", found.result or [])]
         wanted = [unique_id for unique_id in named if unique_id in manifest["nodes"]]
         left = resume.remaining(connection, manifest, wanted, unfinished_since)
         print(f"going on with a build that was cut short: {len(wanted) - len(left)} of {len(wanted)} steps are done")
