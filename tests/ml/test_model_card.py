@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from ml import __main__ as command
 from ml import pipeline
 from ml.model_card import model_card
 from ml.params import load_params
 from ml.registry import CHURN_MODEL, ModelRun
+from tenure.errors import TenureError
 from tests.conftest import BuiltWarehouse
 
 RUN = ModelRun(
@@ -64,17 +64,16 @@ def test_card__of_a_run_that_was_not_measured_shows_no_measure() -> None:
     assert "None" not in card and "| auc |" not in card
 
 
-def test_card__of_every_run_of_a_warehouse(built_warehouse: BuiltWarehouse, capsys: pytest.CaptureFixture[str]) -> None:
+def test_card__of_every_run_of_a_warehouse(built_warehouse: BuiltWarehouse) -> None:
     runs = pipeline.models(built_warehouse.settings)
     assert {run["model_name"] for run in runs} >= {CHURN_MODEL, "lifetime_value"}
     for run in runs:
-        assert command.main(["models", run["model_run_id"]]) == 0
-        card = capsys.readouterr().out
+        card = pipeline.card(built_warehouse.settings, run["model_run_id"])
         assert card.startswith(f"# {run['model_run_id']}\n")
         assert run["model_sha256"] in card
         assert "## Where not to trust it\n\n- " in card
 
 
-def test_card__of_no_run_says_what_to_do(built_warehouse: BuiltWarehouse, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["models", "churn_of_nobody"]) == 1
-    assert "`tenure models` lists them" in capsys.readouterr().err
+def test_card__of_no_run_says_what_to_do(built_warehouse: BuiltWarehouse) -> None:
+    with pytest.raises(TenureError, match="`tenure models` lists them"):
+        pipeline.card(built_warehouse.settings, "churn_of_nobody")

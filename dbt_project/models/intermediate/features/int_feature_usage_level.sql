@@ -14,25 +14,25 @@ used as (
     {%- for span in range(6) %}
         {%- if not loop.first %}
 
-    union all
+            union all
 
         {%- endif %}
 
-    select
-        used.as_of_date,
-        used.subscription_id,
-        {{ span }} as span_number,
-        used.event_count_span_{{ span }} as event_count
-    from {{ ref('int_usage_window') }} as used
-    -- A span of which a part was not delivered would read as low use.
-    inner join usage_window
-        on usage_window.complete_from_date <= {{ date_plus('used.as_of_date', -29 - 30 * span) }}
-    -- So would the span that a line joined in.
-    inner join {{ ref('int_feature_subject') }} as subject
-        on used.as_of_date = subject.as_of_date
-            and used.subscription_id = subject.subscription_id
-            and subject.tenure_days >= {{ 29 + 30 * span }}
-    where used.event_count_span_{{ span }} is not null
+        select
+            used.as_of_date,
+            used.subscription_id,
+            {{ span }} as span_number,
+            used.event_count_span_{{ span }} as event_count
+        from {{ ref('int_usage_window') }} as used
+        -- A span of which a part was not delivered would read as low use.
+        inner join usage_window
+            on usage_window.complete_from_date <= {{ date_plus('used.as_of_date', -29 - 30 * span) }}
+        -- So would the span that a line joined in.
+        inner join {{ ref('int_feature_subject') }} as subject
+            on used.as_of_date = subject.as_of_date
+                and used.subscription_id = subject.subscription_id
+                and subject.tenure_days >= {{ 29 + 30 * span }}
+        where used.event_count_span_{{ span }} is not null
     {%- endfor %}
 
 ),

@@ -22,7 +22,7 @@ with window_days as (
         {{ date_plus('dates.as_of_date', -7) }} as before_7,
         {{ date_plus('dates.as_of_date', -30) }} as before_30,
         {{ date_plus('dates.as_of_date', -90) }} as before_90,
-        cast(floor({{ dbt.datediff('window_day', 'dates.as_of_date', 'day') }} / {{ span_days }}) as integer)
+        cast(floor({{ dbt.datediff('window_day', 'dates.as_of_date', 'day') }} / {{ span_days }}) as integer) -- noqa: LT05
             as span_number
     from {{ ref('int_feature_date') }} as dates
     -- Every day, so that activity is joined by equality: a join by range would compare every day with every date.
