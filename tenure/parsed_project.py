@@ -63,7 +63,10 @@ def keep(key: str, target: Path) -> None:
         for name in (PARSED, WRITTEN):
             shutil.copyfile(target / name, unfinished / name)
         unfinished.chmod(0o755)
-        if not (FOLDER / key).exists():
+        # Another process may have kept the same meanwhile.
+        if (FOLDER / key).exists():
+            shutil.rmtree(unfinished)
+        else:
             unfinished.rename(FOLDER / key)
         by_age = sorted(FOLDER.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
         for old in by_age[KEPT:]:

@@ -35,9 +35,11 @@ select
 def signature(connection: Connection, manifest: Manifest, variables: str) -> str:
     """One text for everything that a build is made from: it changes when any of that does."""
     parts = [variables, manifest["metadata"]["dbt_version"], str(connection.execute(_INPUTS).fetchone())]
-    for unique_id, node in sorted(manifest["nodes"].items()):
-        columns = [(name, column.get("data_type")) for name, column in node.get("columns", {}).items()]
-        parts += [unique_id, node["checksum"]["checksum"], json.dumps([node["config"], columns], default=str)]
+    # Models are also made from what macros read of the others: contracts of sources, definitions of metrics.
+    for kind in ("nodes", "sources", "metrics", "semantic_models"):
+        for _, node in sorted(manifest[kind].items()):
+            said = {name: value for name, value in node.items() if name != "created_at"}
+            parts.append(json.dumps(said, sort_keys=True, default=str))
     parts += [macro["macro_sql"] for _, macro in sorted(manifest["macros"].items())]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 

@@ -11,8 +11,9 @@ import psycopg
 import pytest
 
 from tenure.landing import land
+from tenure.resume import signature
 from tenure.settings import ROOT, Settings
-from tenure.transform import run_dbt
+from tenure.transform import read_manifest, run_dbt
 from tests.faults.processes import environment
 from tests.landing.deliveries import deliver, topup
 
@@ -75,6 +76,20 @@ def test_killed_build__begins_anew_when_what_it_is_made_from_has_changed(warehou
     killed(warehouse)
     changed = warehouse.model_copy(update={"month_close_days": warehouse.month_close_days + 1})
     assert sorted(steps(changed)) == sorted(everything)
+
+
+def test_signature__changes_with_contracts_and_metrics(warehouse: Settings) -> None:
+    run_dbt(warehouse, ["compile", "--select", "path:seeds"])
+    manifest = read_manifest(warehouse)
+    found = set()
+    with psycopg.connect(warehouse.url("transformer")) as connection:
+        found.add(signature(connection, manifest, "{}"))
+        for kind, name in (("sources", "description"), ("metrics", "label"), ("nodes", "description")):
+            next(iter(manifest[kind].values()))["created_at"] = 0
+            assert signature(connection, manifest, "{}") in found, "when it was read is no matter"
+            next(iter(manifest[kind].values()))[name] = "another"
+            found.add(signature(connection, manifest, "{}"))
+    assert len(found) == 4
 
 
 def test_killed_build__does_a_step_again_whose_input_was_built_since(warehouse: Settings) -> None:
