@@ -22,8 +22,8 @@ from benchmarks.process_memory import PeakMemory
 from benchmarks.ratios import RunDoesNotCount
 from benchmarks.usage_file import CONTROL_TOTALS, UsageFile
 from tenure.contracts import Column, Contract, load_contracts
+from tenure.db import ROW_DIGEST
 from tenure.settings import Settings
-from tenure.warehouse.digest import ROW_DIGEST
 
 ROOT = Path(__file__).resolve().parent.parent
 DURABILITY = ("fsync", "synchronous_commit", "full_page_writes", "wal_level")

@@ -21,8 +21,8 @@ from psycopg import sql
 
 from benchmarks.landing_warehouse import ROOT
 from benchmarks.ratios import RunDoesNotCount
+from tenure.db import ROW_DIGEST
 from tenure.settings import Settings
-from tenure.warehouse.digest import ROW_DIGEST
 
 # Lines of the operator: enough that a month of usage is more than the overhead of a query, few enough that 32 months
 # are landed in minutes (TENURE_BENCH_ROWS sets another number).

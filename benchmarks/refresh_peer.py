@@ -15,8 +15,8 @@ from psycopg import sql
 from benchmarks.landing_warehouse import ROOT
 from benchmarks.ratios import RunDoesNotCount, result, rows_asked, runs_asked
 from benchmarks.refresh_history import LINES, LONG_MONTHS, History, histories
+from tenure.db import ROW_DIGEST
 from tenure.transform import dbt_environment, run_dbt
-from tenure.warehouse.digest import ROW_DIGEST
 
 PACKAGES = ("dbt-core", "dbt-postgres")
 PROJECT = ROOT / "benchmarks" / "refresh_peer_project"

@@ -1,4 +1,4 @@
-"""Connections to the warehouse, one login role each."""
+"""Connections to the warehouse, one login role each, and how the content of a table is told."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ import psycopg
 
 from tenure.errors import TenureError
 from tenure.settings import Settings, get_settings
+
+# Two seeds of a 64-bit hash of the row's values, each summed exactly: the sum does not depend on order and keeps
+# multiplicity. Hashing the record itself is several times quicker than hashing its text.
+ROW_DIGEST = (
+    "coalesce(sum(hash_record_extended(t, 0)::numeric), 0) || '/' ||"
+    " coalesce(sum(hash_record_extended(t, 1)::numeric), 0)"
+)
 
 
 def connect(role: str, autocommit: bool = False, settings: Settings | None = None) -> psycopg.Connection[Any]:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from tenure.db import connect
 from tenure.settings import Settings
 
 Manifest = dict[str, Any]
+
+_OF_ONE_READING = frozenset({"created_at", "root_path", "depends_on", "refs", "sources"})
 
 
 def fingerprints(manifest: Manifest, variables: str) -> dict[str, str]:
@@ -33,7 +36,7 @@ def _fingerprint(manifest: Manifest, unique_id: str, variables: str) -> str:
         if node is None:
             continue
         parts += [name, node["checksum"]["checksum"], _contract(node)]
-        macros |= _called(manifest, node["depends_on"].get("macros", []))
+        macros |= macros_called(manifest, node["depends_on"].get("macros", []))
     parts += [manifest["macros"][name]["macro_sql"] for name in sorted(macros)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
@@ -56,7 +59,8 @@ def _upstream(manifest: Manifest, unique_id: str) -> set[str]:
     return seen
 
 
-def _called(manifest: Manifest, names: list[str]) -> set[str]:
+def macros_called(manifest: Manifest, names: list[str]) -> set[str]:
+    """These macros and all that they call."""
     seen: set[str] = set()
     waiting = list(names)
     while waiting:
@@ -65,6 +69,16 @@ def _called(manifest: Manifest, names: list[str]) -> set[str]:
             seen.add(current)
             waiting += manifest["macros"][current]["depends_on"].get("macros", [])
     return seen
+
+
+def text_of(node: Mapping[str, Any]) -> str:
+    """All that dbt knows of a node, as one text: the same for the same files, wherever and whenever they were read.
+
+    What it reads, and the macros it calls, dbt lists in an order that differs from one reading to the next; its SQL,
+    which is in the text, names them.
+    """
+    said = {name: value for name, value in node.items() if name not in _OF_ONE_READING}
+    return json.dumps(said, sort_keys=True, default=str)
 
 
 def note_fingerprints(settings: Settings, found: dict[str, str]) -> None:

@@ -1,7 +1,7 @@
 """Going on with a build that was cut short: what it had finished, and all that goes in being as it was.
 
-A build that ended well is never shortened: the next one looks at every model again. One that was killed or failed is
-gone on with, so long as the project, its settings, what has landed and what was scored are the same as when it began.
+One that was killed or failed is gone on with, so long as the project, its settings, what has landed and what was scored
+are the same as when it began. What is left out after one that ended well: tenure/unchanged.py.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from tenure.gate import finished_nodes
+from tenure.fingerprints import text_of
 
 Connection = psycopg.Connection[Any]
 Manifest = dict[str, Any]
@@ -37,9 +37,7 @@ def signature(connection: Connection, manifest: Manifest, variables: str) -> str
     parts = [variables, manifest["metadata"]["dbt_version"], str(connection.execute(_INPUTS).fetchone())]
     # Models are also made from what macros read of the others: contracts of sources, definitions of metrics.
     for kind in ("nodes", "sources", "metrics", "semantic_models"):
-        for _, node in sorted(manifest[kind].items()):
-            said = {name: value for name, value in node.items() if name != "created_at"}
-            parts.append(json.dumps(said, sort_keys=True, default=str))
+        parts += [text_of(node) for _, node in sorted(manifest[kind].items())]
     parts += [macro["macro_sql"] for _, macro in sorted(manifest["macros"].items())]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
@@ -70,13 +68,6 @@ def end(connection: Connection, command: Sequence[str]) -> None:
     connection.execute(
         "update reference.build_attempt set is_ended = true where command = %s", (json.dumps(list(command)),)
     )
-
-
-def remaining(connection: Connection, manifest: Manifest, wanted: Iterable[str], first_moment: int) -> list[str]:
-    """Those of the `wanted` nodes (unique ids) that have not ended well since a moment, or whose parents have not."""
-    nodes = list(wanted)
-    finished = finished_nodes(connection, manifest, nodes, first_moment)
-    return [node for node in nodes if node not in finished]
 
 
 def selectors(manifest: Manifest, nodes: Iterable[str]) -> list[str]:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
-from tenure import parsed_project, resume
+from tenure import parsed_project, resume, unchanged
 from tenure.errors import TenureError
 from tenure.fingerprints import fingerprints, note_fingerprints
-from tenure.gate import NodeRecorder
+from tenure.gate import NodeRecorder, finished_nodes
 from tenure.settings import Settings
 
 if TYPE_CHECKING:
@@ -157,27 +157,36 @@ def _build(
     arguments: Sequence[str],
     invoke: Invoke,
 ) -> dbtRunnerResult:
-    """`dbt build`, without what an earlier one had finished that was cut short."""
+    """`dbt build`, without what an earlier one had finished that was cut short, and what nothing has changed in."""
     connection = recorder.connection
-    signed = resume.signature(connection, manifest, dbt_variables(settings))
-    unfinished_since = resume.begin(connection, arguments, signed)
-    words = list(arguments)
+    variables = dbt_variables(settings)
+    settled = unchanged.signatures(manifest, variables)
+    unfinished_since = resume.begin(connection, arguments, resume.signature(connection, manifest, variables))
+    listing = [word for word in arguments[1:] if word != "--full-refresh"]
+    # What it finds is printed as well.
+    with redirect_stdout(StringIO()):
+        found = invoke(runner, ["list", *listing, "--output", "json", "--output-keys", "unique_id"])
+    # It also names what is not built, such as sources.
+    named = [json.loads(line)["unique_id"] for line in cast("list[str]", found.result or [])]
+    wanted = [unique_id for unique_id in named if unique_id in manifest["nodes"]]
+    as_it_was: set[str] = set()
+    finished: set[str] = set()
+    if listing == list(arguments[1:]):
+        as_it_was = unchanged.unchanged(connection, manifest, settled, wanted)
+        print(f"{len(as_it_was)} of {len(wanted)} steps have nothing to do: what goes into them has not changed")
     if unfinished_since is not None:
-        listing = [word for word in arguments[1:] if word != "--full-refresh"]
-        # What it finds is printed as well.
-        with redirect_stdout(StringIO()):
-            found = invoke(runner, ["list", *listing, "--output", "json", "--output-keys", "unique_id"])
-        # It also names what is not built, such as sources.
-        named = [json.loads(line)["unique_id"] for line in cast("list[str]", found.result or [])]
-        wanted = [unique_id for unique_id in named if unique_id in manifest["nodes"]]
-        left = resume.remaining(connection, manifest, wanted, unfinished_since)
-        print(f"going on with a build that was cut short: {len(wanted) - len(left)} of {len(wanted)} steps are done")
-        # A run of nothing is an error to dbt; the last step again is one like any other.
-        words = ["build", "--select", *resume.selectors(manifest, left or wanted[-1:]), "--indirect-selection", "empty"]
-        words += ["--exclude-resource-type", "unit_test"]
-        words += ["--full-refresh"] if "--full-refresh" in arguments else []
+        begun = [node for node in wanted if node not in as_it_was]
+        finished = finished_nodes(connection, manifest, begun, unfinished_since)
+        print(f"going on with a build that was cut short: {len(finished)} of {len(wanted)} steps are done")
+    left = [node for node in wanted if node not in as_it_was | finished]
+    # A run of nothing is an error to dbt; the last step again is one like any other.
+    words = ["build", "--select", *resume.selectors(manifest, left or wanted[-1:]), "--indirect-selection", "empty"]
+    words += ["--exclude-resource-type", "unit_test"]
+    words += ["--full-refresh"] if "--full-refresh" in arguments else []
     runner.callbacks.append(recorder)
     result = invoke(runner, words)
+    done = [item.node.unique_id for item in getattr(result.result, "results", []) or []]
+    unchanged.note(connection, manifest, settled, done)
     if result.success:
         resume.end(connection, arguments)
     return result

@@ -8,17 +8,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from tenure.db import ROW_DIGEST
 from tenure.settings import Settings
 
 # Written by the publication itself: when something was published is not content.
 AUDIT_TABLES = frozenset({"publication"})
-
-# Two seeds of a 64-bit hash of the row's values, each summed exactly: the sum does not depend on order and keeps
-# multiplicity. Hashing the record itself is several times quicker than hashing its text.
-ROW_DIGEST = (
-    "coalesce(sum(hash_record_extended(t, 0)::numeric), 0) || '/' ||"
-    " coalesce(sum(hash_record_extended(t, 1)::numeric), 0)"
-)
 
 
 @dataclass(frozen=True)

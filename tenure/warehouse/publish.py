@@ -16,12 +16,12 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from tenure.db import ROW_DIGEST
 from tenure.errors import TenureError
 from tenure.failpoints import reach
 from tenure.gate import BUILD_LOCK, check_gate
 from tenure.settings import Settings
 from tenure.transform import Mart, marts, read_manifest
-from tenure.warehouse.digest import ROW_DIGEST
 from tenure.warehouse.reader_rights import apply_reader_rights, hold_reader_rights
 
 Connection = psycopg.Connection[Any]

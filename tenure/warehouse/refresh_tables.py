@@ -68,6 +68,12 @@ create table if not exists reference.build_attempt (
     first_moment bigint not null,
     is_ended boolean not null
 );
+-- Steps that no landed row goes into: what they were made from, and what they made (tenure/unchanged.py).
+create table if not exists reference.node_settled (
+    unique_id text primary key,
+    signature text not null,
+    content text not null
+);
 create table if not exists reference.partition_todo (
     consumer text not null,
     purpose text not null,

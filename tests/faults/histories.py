@@ -14,10 +14,10 @@ import polars as pl
 import psycopg
 from psycopg import sql
 
+from tenure.db import ROW_DIGEST
 from tenure.landing import land
 from tenure.settings import ROOT, Settings
 from tenure.transform import run_dbt
-from tenure.warehouse.digest import ROW_DIGEST
 from tests.faults.processes import environment
 
 # Everything that is built by partitions, and all that is made before it.

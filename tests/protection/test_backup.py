@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from tenure import stack
 from tenure.database import EmbeddedPostgres
 from tenure.database.unprivileged import shared_folder
-from tenure.db import connect
+from tenure.db import ROW_DIGEST, connect
 from tenure.errors import TenureError
 from tenure.landing import land
 from tenure.landing.archive import Archive
@@ -25,7 +25,6 @@ from tenure.protection.erasure import erase
 from tenure.protection.passphrase import decrypt, encrypt
 from tenure.protection.restore import restore
 from tenure.settings import Settings
-from tenure.warehouse.digest import ROW_DIGEST
 from tests.landing.deliveries import customer, deliver, topup
 from tests.protection.people import account, as_role, msisdn, subscription, vault
 
