@@ -162,27 +162,24 @@ def _build(
     variables = dbt_variables(settings)
     settled = unchanged.signatures(manifest, variables)
     unfinished_since = resume.begin(connection, arguments, resume.signature(connection, manifest, variables))
-    listing = [word for word in arguments[1:] if word != "--full-refresh"]
-    # What it finds is printed as well.
-    with redirect_stdout(StringIO()):
-        found = invoke(runner, ["list", *listing, "--output", "json", "--output-keys", "unique_id"])
-    # It also names what is not built, such as sources.
-    named = [json.loads(line)["unique_id"] for line in cast("list[str]", found.result or [])]
-    wanted = [unique_id for unique_id in named if unique_id in manifest["nodes"]]
     as_it_was: set[str] = set()
-    finished: set[str] = set()
-    if listing == list(arguments[1:]):
-        as_it_was = unchanged.unchanged(connection, manifest, settled, wanted)
-        print(f"{len(as_it_was)} of {len(wanted)} steps have nothing to do: what goes into them has not changed")
-    if unfinished_since is not None:
-        begun = [node for node in wanted if node not in as_it_was]
-        finished = finished_nodes(connection, manifest, begun, unfinished_since)
-        print(f"going on with a build that was cut short: {len(finished)} of {len(wanted)} steps are done")
-    left = [node for node in wanted if node not in as_it_was | finished]
-    # A run of nothing is an error to dbt; the last step again is one like any other.
-    words = ["build", "--select", *resume.selectors(manifest, left or wanted[-1:]), "--indirect-selection", "empty"]
-    words += ["--exclude-resource-type", "unit_test"]
-    words += ["--full-refresh"] if "--full-refresh" in arguments else []
+    if "--full-refresh" not in arguments:
+        as_it_was = unchanged.unchanged(connection, manifest, settled)
+    words = list(arguments)
+    if as_it_was or unfinished_since is not None:
+        wanted = _wanted(runner, manifest, arguments, invoke)
+        left = [node for node in wanted if node not in as_it_was]
+        if len(left) < len(wanted):
+            told = f"{len(wanted) - len(left)} of {len(wanted)}"
+            print(f"{told} steps have nothing to do: what goes into them has not changed")
+        if unfinished_since is not None:
+            finished = finished_nodes(connection, manifest, left, unfinished_since)
+            print(f"going on with a build that was cut short: {len(finished)} of {len(wanted)} steps are done")
+            left = [node for node in left if node not in finished]
+        # A run of nothing is an error to dbt; the last step again is one like any other.
+        words = ["build", "--select", *resume.selectors(manifest, left or wanted[-1:]), "--indirect-selection", "empty"]
+        words += ["--exclude-resource-type", "unit_test"]
+        words += ["--full-refresh"] if "--full-refresh" in arguments else []
     runner.callbacks.append(recorder)
     result = invoke(runner, words)
     done = [item.node.unique_id for item in getattr(result.result, "results", []) or []]
@@ -190,6 +187,17 @@ def _build(
     if result.success:
         resume.end(connection, arguments)
     return result
+
+
+def _wanted(runner: dbtRunner, manifest: dict[str, Any], arguments: Sequence[str], invoke: Invoke) -> list[str]:
+    """Unique ids of the models, seeds and checks that a build is of, in dbt's order."""
+    listing = [word for word in arguments[1:] if word != "--full-refresh"]
+    # What it finds is printed as well.
+    with redirect_stdout(StringIO()):
+        found = invoke(runner, ["list", *listing, "--output", "json", "--output-keys", "unique_id"])
+    # It also names what is not built, such as sources.
+    named = [json.loads(line)["unique_id"] for line in cast("list[str]", found.result or [])]
+    return [unique_id for unique_id in named if unique_id in manifest["nodes"]]
 
 
 @contextmanager

@@ -24,26 +24,30 @@ Manifest = dict[str, Any]
 
 def signatures(manifest: Manifest, variables: str) -> dict[str, str]:
     """Of each such step (unique id) a digest of its text, settings and macros and of all that it is made from."""
-    found: dict[str, str | None] = {}
     general = [variables, manifest["metadata"]["dbt_version"], json.dumps(manifest["metadata"].get("vars") or {})]
+    # None: landed rows go into what it holds.
+    found: dict[str, str | None] = {}
+    # Views through which landed rows are read: whatever is not a view and reads them is made of those rows.
+    through: set[str] = set()
 
     def of(unique_id: str) -> str | None:
         if unique_id not in found:
-            found[unique_id] = _signature(unique_id)
+            found[unique_id] = signature(unique_id)
         return found[unique_id]
 
-    def _signature(unique_id: str) -> str | None:
+    def signature(unique_id: str) -> str | None:
         node = manifest["nodes"].get(unique_id)
         if node is None or node["resource_type"] not in ("seed", "model", "test"):
             return None
         is_view = node["config"].get("materialized") == "view"
         parts = [*general, text_of(node)]
         for parent in sorted(manifest["parent_map"].get(unique_id, [])):
-            known = of(parent)
-            if known is None and is_view and parent in manifest["sources"]:
-                known = text_of(manifest["sources"][parent])
-            if known is None:
+            source = manifest["sources"].get(parent)
+            known = of(parent) if source is None else text_of(source)
+            if known is None or (not is_view and (source is not None or parent in through)):
                 return None
+            if source is not None or parent in through:
+                through.add(unique_id)
             parts.append(known)
         called = macros_called(manifest, node["depends_on"].get("macros", []))
         parts += [manifest["macros"][name]["macro_sql"] for name in sorted(called)]
@@ -52,8 +56,8 @@ def signatures(manifest: Manifest, variables: str) -> dict[str, str]:
     return {unique_id: known for unique_id in manifest["nodes"] if (known := of(unique_id)) is not None}
 
 
-def unchanged(connection: Connection, manifest: Manifest, signed: Mapping[str, str], wanted: Iterable[str]) -> set[str]:
-    """Those of the `wanted` steps whose signature and content, and those of all before them, are what was noted."""
+def unchanged(connection: Connection, manifest: Manifest, signed: Mapping[str, str]) -> set[str]:
+    """Those of the `signed` steps whose signature and content, and those of all before them, are what was noted."""
     noted = connection.execute("select unique_id, signature, content from reference.node_settled")
     known = {unique_id: (signature, content) for unique_id, signature, content in noted}
     same = [node for node, signature in signed.items() if node in known and known[node][0] == signature]
@@ -67,7 +71,7 @@ def unchanged(connection: Connection, manifest: Manifest, signed: Mapping[str, s
             if any(parent in signed and parent not in as_noted for parent in manifest["parent_map"].get(node, []))
         }
         if not after_a_change:
-            return as_noted.intersection(wanted)
+            return as_noted
         as_noted -= after_a_change
 
 

@@ -9,7 +9,8 @@ import psycopg
 import pytest
 
 from tenure.settings import Settings
-from tenure.transform import run_dbt
+from tenure.transform import read_manifest, run_dbt
+from tenure.unchanged import signatures
 
 SEED = "service_queue"
 # One of which a test changes the text, one a macro, one the contract of what it reads, and one nothing.
@@ -55,6 +56,21 @@ def altered(settings: Settings, statement: str) -> None:
 
 def checks(done: set[str]) -> set[str]:
     return {unique_id for unique_id in done if unique_id.startswith("test.") and f"{SEED}_" in unique_id}
+
+
+def test_steps_left_out__are_views_and_what_no_landed_row_goes_into(project: Settings) -> None:
+    manifest = read_manifest(project)
+    expected = set()
+    for unique_id, node in manifest["nodes"].items():
+        before, waiting = {unique_id}, [unique_id]
+        while waiting:
+            parents = set(manifest["parent_map"].get(waiting.pop(), [])) - before
+            before |= parents
+            waiting += parents
+        if node["config"]["materialized"] == "view" or not any(name.startswith("source.") for name in before):
+            expected.add(unique_id)
+    assert set(signatures(manifest, "{}")) == expected
+    assert "model.tenure.subscription_monthly" in manifest["nodes"].keys() - expected
 
 
 def test_build__leaves_out_what_is_as_it_was(project: Settings, capsys: pytest.CaptureFixture[str]) -> None:
