@@ -23,6 +23,7 @@ BENCHMARKS = {
     "refresh_full": ("refresh", "refresh_full"),
     "refresh_peer": ("refresh_peer", "refresh_peer"),
     "trust": ("refresh", "trust"),
+    "scoring": ("scoring", "scoring"),
     "churn_quality": ("churn_quality", "churn_quality"),
     "cookbook": ("cookbook", "cookbook"),
 }

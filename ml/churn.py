@@ -24,7 +24,8 @@ from ml.params import Params
 
 # Predictions are cut here before their log odds are blended: a forest may say 0 or 1.
 EDGE = 1e-4
-CHUNK = 50_000
+# Rows predicted at once: their matrix of splines then stays in the cache of the processor, which halves the time.
+CHUNK = 4_000
 # OpenMP and BLAS threads spin while they wait: on a busy machine two took eight times as long as one.
 NATIVE_THREADS = 1
 MEMBERS = ("boosting", "forest", "spline")

@@ -40,12 +40,15 @@ def is_numeric(column: pd.Series) -> bool:
         return True
     if column.dtype != object:
         return False
-    return all(isinstance(value, (numbers.Number, Decimal, np.bool_)) for value in column.dropna())
+    return all(issubclass(kind, (numbers.Number, Decimal, np.bool_)) for kind in set(map(type, column.dropna())))
 
 
 def to_float(column: pd.Series) -> FloatArray:
     """Numbers as float64, missing and infinite values as NaN, absurdly large ones cut."""
-    values = pd.to_numeric(column.astype(object).where(column.notna(), None), errors="raise")
+    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        values = column
+    else:
+        values = pd.to_numeric(column.astype(object).where(column.notna(), None), errors="raise")
     result: FloatArray = np.array(values.to_numpy(dtype="float64", na_value=np.nan))
     result[~np.isfinite(result)] = np.nan
     # Trees hold 32-bit numbers.
@@ -111,15 +114,25 @@ class FrameEncoder(TransformerMixin, BaseEstimator):
         levels = self.levels_[name]
         positions = {level: position for position, level in enumerate(levels)}
         other, missing = len(levels), len(levels) + 1
-        known = column.notna().to_numpy()
-        pairs = zip(column.astype(object), known, strict=True)
-        return np.array([positions.get(str(v), other) if is_known else missing for v, is_known in pairs], dtype=float)
+        # Each value is looked up once, however many rows have it; a missing one has the place -1, the last.
+        places, values = pd.factorize(_texts(column))
+        return np.array([*(positions.get(value, other) for value in values), missing], dtype=float)[places]
 
-    def unseen_counts(self, X: Any) -> dict[str, int]:
-        """Values per categorical column that fall under "other" (never seen, or rare, when the model was trained)."""
-        frame = as_frame(X, list(self.feature_names_in_))
-        found = {name: int((self._codes(frame, name) == len(self.levels_[name])).sum()) for name in self.categorical_}
+    def unseen_counts(self, encoded: FloatArray) -> dict[str, int]:
+        """Values per categorical column of a matrix that `transform` made which fall under "other".
+
+        They were never seen, or rare, when the model was trained.
+        """
+        columns = zip(self.categorical_, encoded.T[len(self.numeric_) :], strict=True)
+        found = {name: int((codes == len(self.levels_[name])).sum()) for name, codes in columns}
         return {name: count for name, count in found.items() if count}
+
+
+def _texts(column: pd.Series) -> Any:
+    """The values as `str` gives them, missing where they are."""
+    if isinstance(column.dtype, pd.StringDtype):
+        return column
+    return column.astype(object).map(str, na_action="ignore")
 
 
 def _column(frame: pd.DataFrame, name: str) -> pd.Series:

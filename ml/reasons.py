@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import logit
 
-from ml.churn import EDGE, ChurnClassifier
+from ml.churn import ChurnClassifier
 from ml.encoding import FloatArray
+from ml.occlusion import log_odds_lost
 from ml.params import ReasonEntry, ReasonParams, ReasonText
 
 # Rows explained at once: each becomes one row for each reason that may be said of it.
-CHUNK = 2000
+CHUNK = 1000
 
 
 @dataclass(frozen=True)
@@ -37,23 +37,24 @@ def explain(model: ChurnClassifier, rows: pd.DataFrame, params: ReasonParams) ->
     A row without any true sentence that raises its odds has none.
     """
     entries = _entries(model, params)
+    spoken = {text.when for entry in entries for text in entry.texts} & set(rows.columns)
     found: list[Reason] = []
     for start in range(0, len(rows), CHUNK):
         part = rows.iloc[start : start + CHUNK]
-        sentences = [_sentences(entry, part) for entry in entries]
+        numbers = {name: _numbers(part[name]) for name in spoken}
+        values = {name: part[name].tolist() for name in spoken}
         # What there is nothing true to say about needs no weight.
-        is_said = np.array([[text is not None for text in said] for said in sentences]).T
-        gains = _gains(model, part, entries, is_said)
+        said = np.column_stack([_true_text(entry, part, numbers) for entry in entries])
+        gains = _gains(model, part, entries, said >= 0)
+        order = np.argsort(-gains, axis=1, kind="stable")[:, : params.per_subscription]
         for row in range(len(part)):
-            rank = 0
-            for entry in np.argsort(-gains[row], kind="stable"):
+            for rank, entry in enumerate(order[row], start=1):
                 ratio = float(np.exp(gains[row, entry]))
-                if ratio < params.minimum_odds_ratio or rank == params.per_subscription:
+                if ratio < params.minimum_odds_ratio:
                     break
-                text = sentences[entry][row]
-                if text is not None:
-                    rank += 1
-                    found.append(Reason(start + row, rank, text, ratio))
+                text = entries[entry].texts[said[row, entry]]
+                sentence = _say(text.text, values[text.when][row], numbers[text.when][row])
+                found.append(Reason(start + row, rank, sentence, ratio))
     return found
 
 
@@ -88,33 +89,31 @@ def _gains(
         for at in columns
     ]
     row, position = np.nonzero(is_wanted & ~np.array(is_typical).T)
-    changed = encoded[row]
-    for entry, at in enumerate(columns):
-        changed[np.ix_(position == entry, at)] = encoder.reference_[at]
-    probability = model.predict_encoded(np.concatenate([encoded, changed]))[:, 1]
-    odds = logit(np.clip(probability, EDGE / 10, 1 - EDGE / 10))
     gains = np.where(is_wanted, 0.0, -np.inf)
-    gains[row, position] = odds[: len(encoded)][row] - odds[len(encoded) :]
+    gains[row, position] = log_odds_lost(model, encoded, columns, row, position)
     return gains
 
 
-def _sentences(entry: ReasonEntry, rows: pd.DataFrame) -> list[str | None]:
-    """The first true sentence of an entry for each row, None where none is."""
-    said: list[str | None] = [None] * len(rows)
-    for text in entry.texts:
-        if text.when not in rows.columns:
+def _true_text(entry: ReasonEntry, rows: pd.DataFrame, numbers: dict[str, FloatArray]) -> npt.NDArray[np.int_]:
+    """Which of an entry's texts is the first that is true of each row, shape (n,); -1 where none is."""
+    first = np.full(len(rows), -1)
+    for place, text in enumerate(entry.texts):
+        if text.when not in numbers:
             continue
-        column = rows[text.when]
-        is_open = np.array([sentence is None for sentence in said]) & column.notna().to_numpy()
-        numbers = pd.to_numeric(column.astype(object), errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
+        is_true = (first < 0) & rows[text.when].notna().to_numpy()
         if text.at_least is not None:
-            is_open &= numbers >= text.at_least
+            is_true &= numbers[text.when] >= text.at_least
         if text.at_most is not None:
-            is_open &= numbers <= text.at_most
-        values = column.tolist()
-        for row in np.flatnonzero(is_open):
-            said[row] = _say(text.text, values[row], numbers[row])
-    return said
+            is_true &= numbers[text.when] <= text.at_most
+        first[is_true] = place
+    return first
+
+
+def _numbers(column: pd.Series) -> FloatArray:
+    """A column as numbers, shape (n,); NaN where it has none."""
+    if not pd.api.types.is_numeric_dtype(column):
+        column = pd.to_numeric(column.astype(object), errors="coerce")
+    return np.asarray(column.to_numpy(dtype="float64", na_value=np.nan))
 
 
 def _say(text: str, value: object, number: float) -> str:

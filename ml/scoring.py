@@ -48,6 +48,7 @@ def score(connection: Connection, settings: Settings, params: Params) -> dict[st
     values = worth_scoring.lifetime_rows(connection, as_of_date, settings, params)
     risk = pd.DataFrame({"churn_probability": probability, "risk_band": bands}, index=rows["subscription_id"])
     responses = worth_scoring.offer_rows(connection, as_of_date, risk, settings, params)
+    names = rows["subscription_id"].tolist()
     with connection.transaction():
         count = replace_rows(
             connection,
@@ -62,14 +63,14 @@ def score(connection: Connection, settings: Settings, params: Params) -> dict[st
                 "model_run_id",
             ),
             as_of_date,
-            _score_rows(rows, as_of_date, probability, bands, run_id, params),
+            _score_rows(names, as_of_date, probability, bands, run_id, params),
         )
         reason_count = replace_rows(
             connection,
             "churn_reason",
             ("as_of_date", "subscription_id", "reason_rank", "reason_text", "model_run_id"),
             as_of_date,
-            ((as_of_date, rows["subscription_id"].iat[r.row], r.rank, r.text, run_id) for r in reasons),
+            ((as_of_date, names[r.row], r.rank, r.text, run_id) for r in reasons),
         )
         customer_count = replace_rows(
             connection,
@@ -111,11 +112,10 @@ def _score_churn(
     known = {*params.features.keys, *params.features.excluded}
     found = check_contract(rows.drop(columns=[name for name in rows.columns if name in known]), inputs)
     frame = split_inputs(rows, inputs)
-    is_old_enough = has_history(rows, params)
-    probability = np.full(len(rows), np.nan)
-    if is_old_enough.any():
-        # Six digits: what is stored is then the same on every machine, and the bands agree with what is stored.
-        probability[is_old_enough] = np.round(model.predict_proba(frame[is_old_enough])[:, 1], 6)
+    encoded = model.encoder_.transform(frame)
+    # Six digits: what is stored is then the same on every machine, and the bands agree with what is stored.
+    probability = np.round(model.predict_encoded(encoded)[:, 1], 6)
+    probability[~has_history(rows, params)] = np.nan
     bands = risk_bands(probability, details["bands"])
     at_risk = np.flatnonzero(np.isin(bands, (HIGH, MEDIUM)))
     reasons = [
@@ -123,7 +123,7 @@ def _score_churn(
         for reason in explain(model, frame.iloc[at_risk], params.reasons)
     ]
     findings = {
-        "unseen_values": model.encoder_.unseen_counts(frame),
+        "unseen_values": model.encoder_.unseen_counts(encoded),
         "unknown_columns": found["unknown"],
         "empty_columns": found["empty"],
     }
@@ -131,7 +131,7 @@ def _score_churn(
 
 
 def _score_rows(
-    rows: pd.DataFrame,
+    names: list[str],
     as_of_date: dt.date,
     probability: npt.NDArray[np.float64],
     bands: Names,
@@ -139,7 +139,7 @@ def _score_rows(
     params: Params,
 ) -> Iterator[tuple[Any, ...]]:
     labels = params.labels
-    for subscription_id, chance, band in zip(rows["subscription_id"], probability, bands, strict=True):
+    for subscription_id, chance, band in zip(names, probability, bands, strict=True):
         stored = None if np.isnan(chance) else Decimal(f"{chance:.6f}")
         yield as_of_date, subscription_id, stored, band, labels.horizon_days, labels.gap_days, run_id
 

@@ -67,7 +67,8 @@ def test_missing_infinite_and_unseen_values__give_a_finite_probability(small_mod
     assert np.isfinite(probability).all()
     assert ((probability >= 0) & (probability <= 1)).all()
     assert np.allclose(probability.sum(axis=1), 1.0)
-    assert small_model.encoder_.unseen_counts(odd) == {"contract": 3}
+    encoder = small_model.encoder_
+    assert encoder.unseen_counts(encoder.transform(odd)) == {"contract": 3}
 
 
 def test_columns__are_taken_by_name_and_extra_ones_ignored(small_model: ChurnClassifier) -> None:

@@ -1,0 +1,143 @@
+"""Scoring churn end to end against `predict_proba` alone, on an operator of many lines.
+
+Ours is all that `tenure score` does once Python has started: waiting for its lock, checking and loading the model,
+reading the features, predicting, bands, the reasons of those at risk, and writing back in one transaction. The other
+side has the model and the very same matrix in memory already, and only the call is counted. Each run is a process of
+its own; Python's start and imports, which do not grow with the lines, are told but counted on neither side. A simulated
+operator is built and trained on, and then made larger: every row to be scored is copied with the id of another line.
+The other models (segments, lifetime value, offers) are not in use: what they do is no part of the comparison.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from decimal import Decimal
+from statistics import median
+from typing import Any
+
+import numpy as np
+import psycopg
+from psycopg import sql
+
+from benchmarks.landing_warehouse import ROOT, LandingWarehouse, landing_warehouse
+from benchmarks.ratios import RunDoesNotCount, result, rows_asked, runs_asked
+
+LINES = 600
+MONTHS = 14
+# Rows to be scored, at least.
+ROWS = 200_000
+TARGET = 0.6
+PACKAGES = ("scikit-learn", "numpy", "pandas", "adbc-driver-postgresql", "psycopg")
+FEATURES = "features.subscription_features"
+
+
+def scoring() -> dict[str, Any]:
+    """Rows/s from the feature table to the score table / rows/s of `predict_proba`."""
+    rows, runs = rows_asked(ROWS), runs_asked()
+    with landing_warehouse() as (warehouse, folder):
+        warehouse.tenure("simulate", "--out", str(folder / "operator"), "--seed", "11", "--days", "5",
+                         "--subscriptions", str(LINES), "--months", str(MONTHS))  # fmt: skip
+        warehouse.tenure("land", str(folder / "operator"))
+        warehouse.tenure("build")
+        warehouse.tenure("train")
+        with psycopg.connect(warehouse.settings.url("owner"), autocommit=True) as connection:
+            count = enlarge(connection, rows)
+            connection.execute("update scores.model_run set is_champion = false where model_name <> 'churn'")
+            connection.execute("analyze")
+            pairs = [_pair(warehouse, connection, count) for _ in range(runs)]
+            bands = connection.execute("select risk_band, count(*) from scores.churn_score group by 1 order by 1")
+            told = ", ".join(f"{number} {band}" for band, number in bands)
+            (reasons,) = connection.execute("select count(*) from scores.churn_reason").fetchone() or (0,)
+        started = median(warehouse.timed([sys.executable, "-m", "ml", "models"]).seconds for _ in range(3))
+        server = warehouse.server_version()
+    each = ", ".join(f"{ours:.1f} and {bare:.1f}" for ours, bare in pairs)
+    detail = (
+        f"seconds end to end and of predict_proba alone: {each}; {count} lines, made from {LINES} by copying rows"
+        f" ({told}), {reasons} reasons; Python's start and imports take {started:.1f} s more, counted on neither side;"
+        " both sides gave the same probabilities in every run"
+    )
+    return result("scoring", [bare / ours for ours, bare in pairs], TARGET, "higher", detail, PACKAGES,
+                  postgresql=server)  # fmt: skip
+
+
+def enlarge(connection: psycopg.Connection[Any], rows: int) -> int:
+    """Copy the rows to be scored until there are at least `rows`; returns how many there are then."""
+    names = [name for (name,) in connection.execute(
+        "select column_name from information_schema.columns where table_schema || '.' || table_name = %s"
+        " order by ordinal_position", (FEATURES,))]  # fmt: skip
+    (first,) = connection.execute(f"select count(*) from {FEATURES} where is_scoring").fetchone() or (0,)  # noqa: S608
+    if not first:
+        raise RunDoesNotCount("there is no line to score")
+    values = [
+        sql.SQL("subscription_id || '~' || copy") if name == "subscription_id" else sql.Identifier(name)
+        for name in names
+    ]
+    connection.execute(
+        sql.SQL("insert into features.subscription_features ({}) select {} from features.subscription_features,"
+                " generate_series(2, {}) as copy where is_scoring").format(
+            sql.SQL(", ").join(map(sql.Identifier, names)), sql.SQL(", ").join(values), sql.Literal(-(-rows // first)))
+    )  # fmt: skip
+    return int(first) * -(-rows // first)
+
+
+def _pair(warehouse: LandingWarehouse, connection: psycopg.Connection[Any], count: int) -> tuple[float, float]:
+    """Seconds end to end and of the bare call, which must agree on the probabilities."""
+    _, _, ours = _timed(warehouse, "score")
+    found = connection.execute(
+        "select count(*), count(churn_probability), sum(churn_probability) from scores.churn_score"
+    ).fetchone()
+    scored, total, bare = _timed(warehouse, "predict")
+    if found is None or (found[0], str(found[1]), f"{found[2]:.6f}") != (count, scored, total):
+        raise RunDoesNotCount(f"of {count} lines {found} were scored, and predict_proba has {scored} with sum {total}")
+    return float(ours), float(bare)
+
+
+def _timed(warehouse: LandingWarehouse, side: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.scoring", side], cwd=ROOT, env=warehouse.environment, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise RunDoesNotCount(f"{side} failed: {done.stderr[-300:]}")
+    return done.stdout.split()
+
+
+def _score() -> tuple[object, ...]:
+    """Lines scored, 0, and seconds."""
+    from ml import pipeline
+    from tenure.settings import get_settings
+
+    settings = get_settings()
+    started = time.perf_counter()
+    found = pipeline.score(settings)
+    return found["subscription_count"], 0, time.perf_counter() - started
+
+
+def _predict() -> tuple[object, ...]:
+    """Of `predict_proba` on the matrix that scoring uses: lines, sum of probabilities, seconds of the call."""
+    from ml.features import FeatureColumn, has_history, read_scoring_rows, split_inputs
+    from ml.model_file import load_model
+    from ml.params import load_params
+    from ml.registry import CHURN_MODEL, find_champion, model_path
+    from tenure.db import connect
+    from tenure.settings import get_settings
+
+    settings, params = get_settings(), load_params()
+    with connect("scorer", settings=settings) as connection:
+        champion = find_champion(connection, CHURN_MODEL)
+    if champion is None:
+        raise RunDoesNotCount("no churn model is in use")
+    model = load_model(model_path(settings, champion.model_run_id), champion.model_sha256, settings)
+    rows = read_scoring_rows(settings, params)
+    inputs = [FeatureColumn(name, kind) for name, kind in champion.details["inputs"]]
+    matrix = split_inputs(rows, inputs)[has_history(rows, params)]
+    started = time.perf_counter()
+    probability = model.predict_proba(matrix)[:, 1]
+    seconds = time.perf_counter() - started
+    return len(matrix), sum(Decimal(f"{chance:.6f}") for chance in np.round(probability, 6)), seconds
+
+
+if __name__ == "__main__":
+    print(*(_score() if sys.argv[1] == "score" else _predict()))
