@@ -34,6 +34,9 @@ INPUTS = (
     "monthly_fee_amount", "age_years",
 )  # fmt: skip
 AHEAD = "months_ahead"
+# Customers of the groups that intervals are made to hold for; fewer customers of a kind than this have none.
+GROUP_SIZES = (5, 10, 20)
+MINIMUM_CUSTOMERS = 20
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -41,11 +44,11 @@ FloatArray = npt.NDArray[np.float64]
 class LifetimeModel(BaseEstimator):
     """Hazards by kind, and how far group sums of margin were off in the back-test.
 
-    Attributes after fit: `hazards_` (kind -> classifier of leaving in month h given x and h), `longest_` (months ahead
-    that were seen), `margin_means_` (kind -> mean monthly margin), `spread_` (share of its expected value by which a
-    subscription's realised margin deviates, one standard deviation), `floor_` (the same for a value of 0, in money),
-    `scale_` (factor on the standard deviation of a group's sum that made the interval hold in the back-test), `bias_`
-    (realised / expected margin of the back-test).
+    Attributes after fit, each by kind: `hazards_` (classifier of leaving in month h given x and h), `margin_means_`
+    (mean monthly margin), `bias_` (realised / expected margin of the back-tests), `spread_` (share of its expected
+    value by which a subscription's realised margin deviates, one standard deviation), `floor_` (the same for a value of
+    0, in money), `scale_` (factor on the standard deviation of a group's sum that made the interval hold in the
+    back-tests); and `longest_` (months ahead that were seen).
     """
 
     def __init__(
@@ -85,7 +88,8 @@ class LifetimeModel(BaseEstimator):
                 model = HistGradientBoostingClassifier(random_state=self.random_state, **(self.boosting or {}))
                 with threadpool_limits(limits=1):
                     self.hazards_[kind] = model.fit(rows, target)
-        self.spread_, self.floor_, self.scale_, self.bias_ = 0.0, 0.0, 1.0, 1.0
+        self.bias_, self.scale_ = dict.fromkeys(KINDS, 1.0), dict.fromkeys(KINDS, 1.0)
+        self.spread_, self.floor_ = dict.fromkeys(KINDS, 0.0), dict.fromkeys(KINDS, 0.0)
         return self
 
     def survival(self, X: pd.DataFrame, months: int) -> FloatArray:
@@ -123,41 +127,47 @@ class LifetimeModel(BaseEstimator):
         # Who leaves within a month has brought half of it.
         survival = self.survival(X, months)
         present = (survival + np.column_stack([np.ones(len(X)), survival[:, :-1]])) / 2.0
-        return np.asarray((present * discount).sum(axis=1) * self.monthly_margin(X) * self.bias_)
+        return np.asarray((present * discount).sum(axis=1) * self.monthly_margin(X) * _by_kind(X["kind"], self.bias_))
 
-    def deviation(self, expected: npt.ArrayLike) -> FloatArray:
+    def deviation(self, expected: npt.ArrayLike, kind: pd.Series) -> FloatArray:
         """One standard deviation of what each subscription will really bring, shape (n,)."""
-        return self.floor_ + self.spread_ * np.abs(np.asarray(expected, dtype=float))
+        return _by_kind(kind, self.floor_) + _by_kind(kind, self.spread_) * np.abs(np.asarray(expected, dtype=float))
 
-    def group_deviation(self, expected: npt.ArrayLike) -> float:
-        """One standard deviation of the sum over a group, before `scale_`."""
-        return float(np.sqrt((self.deviation(expected) ** 2).sum()))
+    def half_width(self, expected: npt.ArrayLike, kind: pd.Series) -> float:
+        """By how much the sum over a group of subscriptions may be off, either way, in the stated share of groups."""
+        return float(np.sqrt(((_by_kind(kind, self.scale_) * self.deviation(expected, kind)) ** 2).sum()))
 
-    def calibrate(self, X: pd.DataFrame, realised: npt.ArrayLike, months: int, coverage: float) -> LifetimeModel:
-        """Learn from a back-test how far off values are: `realised` (n,) margin of `months` months after X.
+    def calibrate(self, tested: pd.DataFrame, coverage: float) -> LifetimeModel:
+        """Learn from back-tests how far off values are, of either kind by itself.
 
-        The interval of a group's sum is made to hold in a share `coverage` of groups (split conformal prediction: Lei
-        and others 2018), drawn at random in many sizes.
+        `tested`: kind, customer_id, origin (month that was valued at), `expected` (by a model of that month, without
+        its bias) and `realised` margin of each subscription. The interval of a group's sum is made to hold in a share
+        `coverage` of groups of customers (split conformal prediction: Lei and others 2018), drawn at random in several
+        sizes from each origin: what moves all lines of a customer, or of a month, is in it.
         """
-        actual = np.asarray(realised, dtype=float)
-        expected = self.expected(X, months, is_discounted=False)
-        total = expected.sum()
-        self.bias_ = float(np.clip(actual.sum() / total, 0.5, 2.0)) if total > 0 else 1.0
-        expected = expected * self.bias_
-        size = np.abs(expected)
-        residual = np.abs(actual - expected)
-        slope, floor = np.polyfit(size, residual, 1) if len(size) > 2 and size.std() > 0 else (0.0, residual.mean())
-        # The mean absolute deviation of a normal variable is 0.8 of its standard deviation.
-        self.spread_, self.floor_ = float(max(slope, 0.0) / 0.8), float(max(floor, 0.0) / 0.8)
-        if self.spread_ == 0.0:
-            self.floor_ = float(residual.mean() / 0.8)
-        scores = [
-            abs(actual[rows].sum() - expected[rows].sum())
-            / max(np.sqrt((self.deviation(expected[rows]) ** 2).sum()), 1e-9)
-            for rows in random_groups(len(actual), self.random_state)
-        ]
-        self.scale_ = float(np.quantile(scores, coverage)) if scores else 1.2816
+        for kind in KINDS:
+            rows = tested[tested["kind"] == kind]
+            if rows["customer_id"].nunique() >= MINIMUM_CUSTOMERS:
+                self._calibrate_kind(kind, rows, coverage)
         return self
+
+    def _calibrate_kind(self, kind: str, rows: pd.DataFrame, coverage: float) -> None:
+        actual, expected = rows["realised"].to_numpy(dtype=float), rows["expected"].to_numpy(dtype=float)
+        total = expected.sum()
+        self.bias_[kind] = float(np.clip(actual.sum() / total, 0.5, 2.0)) if total > 0 else 1.0
+        expected = expected * self.bias_[kind]
+        size, residual = np.abs(expected), np.abs(actual - expected)
+        slope, floor = np.polyfit(size, residual, 1) if size.std() > 1e-6 * size.mean() else (0.0, residual.mean())
+        # The mean absolute deviation of a normal variable is 0.8 of its standard deviation.
+        self.spread_[kind], self.floor_[kind] = float(max(slope, 0.0) / 0.8), float(max(floor, 0.0) / 0.8)
+        if self.spread_[kind] == 0.0:
+            self.floor_[kind] = float(residual.mean() / 0.8)
+        squares = self.deviation(expected, rows["kind"]) ** 2
+        scores: list[FloatArray] = []
+        for group in customer_groups(rows, self.random_state):
+            sums = [np.bincount(group, weights=column) for column in (actual - expected, squares)]
+            scores.append(np.abs(sums[0]) / np.sqrt(np.maximum(sums[1], 1e-18)))
+        self.scale_[kind] = float(np.quantile(np.concatenate(scores), coverage))
 
     def _stacked(
         self, X: pd.DataFrame, watched: npt.NDArray[np.int_], left: npt.NDArray[np.bool_]
@@ -177,11 +187,32 @@ class LifetimeModel(BaseEstimator):
             return np.asarray(self.hazards_[kind].predict_proba(rows)[:, 1])
 
 
-def random_groups(count: int, seed: int, size: int = 25, repeats: int = 8) -> list[npt.NDArray[np.int_]]:
-    """Groups of about `size` rows: `repeats` random partitions of `count` rows."""
+def customer_groups(
+    rows: pd.DataFrame, seed: int, sizes: tuple[int, ...] = GROUP_SIZES, repeats: int = 4
+) -> list[npt.NDArray[np.int_]]:
+    """Random partitions of the customers of `rows` (customer_id, origin): of each row the number of its group, (n,).
+
+    A group has about `size` customers, all of one origin; each of `sizes` gives `repeats` partitions.
+    """
     rng = np.random.default_rng(seed)
-    parts = max(count // size, 1)
-    return [group for _ in range(repeats) for group in np.array_split(rng.permutation(count), parts)] if count else []
+    customers, names = pd.factorize(rows["origin"].astype(str) + " " + rows["customer_id"].astype(str))
+    origins = pd.factorize(rows["origin"])[0]
+    origin_of = np.zeros(len(names), dtype=int)
+    origin_of[customers] = origins
+    found = []
+    for size in sizes:
+        for _ in range(repeats):
+            order = rng.permutation(len(names))
+            order = order[np.argsort(origin_of[order], kind="stable")]
+            group_of = np.empty(len(names), dtype=int)
+            start = 0
+            for count in np.bincount(origin_of):
+                parts = max(int(count) // size, 1)
+                members = order[:count]
+                group_of[members] = start + np.arange(count) % parts
+                order, start = order[count:], start + parts
+            found.append(group_of[customers])
+    return found
 
 
 def lifetime_model(params: Params) -> LifetimeModel:
@@ -204,36 +235,31 @@ def fit_lifetime(panel: Panel, params: Params) -> tuple[LifetimeModel, dict[str,
     """
     chosen = params.lifetime_value
     last = panel.last_month
-    origin = last - chosen.back_test_months
-    if origin <= panel.first_month:
+    newest = last - chosen.back_test_months
+    if newest <= panel.first_month:
         raise ValueError(f"a back-test of {chosen.back_test_months} months needs more months than there are")
-    earlier = lifetime_model(params).fit(*panel.training(origin, chosen))
-    tested, realised = panel.outcome(origin, chosen.back_test_months, chosen.mean_months)
-    earlier.calibrate(tested, realised, chosen.back_test_months, chosen.coverage)
-    model = lifetime_model(params).fit(*panel.training(last, chosen))
-    model.spread_, model.floor_, model.scale_ = earlier.spread_, earlier.floor_, earlier.scale_
-    model.bias_ = earlier.bias_
+    first = max(newest - chosen.back_test_origins + 1, panel.first_month + 1)
+    tested = pd.concat([back_test(panel, origin, params) for origin in range(first, newest + 1)], ignore_index=True)
+    model = lifetime_model(params).fit(*panel.training(last, chosen)).calibrate(tested, chosen.coverage)
     found = {
-        "back_test_month": str(month_of(origin)),
+        "back_test_first_month": str(month_of(first)),
+        "back_test_last_month": str(month_of(newest)),
         "back_test_months": chosen.back_test_months,
         "back_test_rows": len(tested),
-        "back_test_bias": round(earlier.bias_, 4),
-        "interval_scale": round(earlier.scale_, 4),
+        "back_test_bias": {kind: round(value, 4) for kind, value in model.bias_.items()},
+        "interval_scale": {kind: round(value, 4) for kind, value in model.scale_.items()},
     }
     return model, found
 
 
-def coverage_of_groups(
-    model: LifetimeModel, rows: pd.DataFrame, realised: npt.ArrayLike, months: int, seed: int = 1
-) -> float:
-    """Share of random groups whose realised margin lies within the stated interval of their sum."""
-    actual = np.asarray(realised, dtype=float)
-    expected = model.expected(rows, months, is_discounted=False)
-    inside = [
-        abs(actual[group].sum() - expected[group].sum()) <= model.scale_ * model.group_deviation(expected[group])
-        for group in random_groups(len(actual), seed)
-    ]
-    return float(np.mean(inside)) if inside else float("nan")
+def back_test(panel: Panel, origin: int, params: Params) -> pd.DataFrame:
+    """What a model of the month `origin` expected of the months after it, and what came: rows for `calibrate`."""
+    chosen = params.lifetime_value
+    model = lifetime_model(params).fit(*panel.training(origin, chosen))
+    rows, realised = panel.outcome(origin, chosen.back_test_months, chosen.mean_months)
+    return rows[["subscription_id", "customer_id", "kind"]].assign(
+        origin=origin, expected=model.expected(rows, chosen.back_test_months, is_discounted=False), realised=realised
+    )
 
 
 class Panel:
@@ -353,6 +379,10 @@ def month_of(number: int) -> dt.date:
 def month_number(day: dt.date) -> int:
     """Months from year 0."""
     return day.year * 12 + day.month - 1
+
+
+def _by_kind(kind: pd.Series, values: dict[str, float]) -> FloatArray:
+    return kind.map(values).to_numpy(dtype=float)
 
 
 def _matrix(X: pd.DataFrame) -> FloatArray:

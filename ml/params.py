@@ -170,6 +170,7 @@ class LifetimeParams(_Section):
     shrinkage_months: float = Field(ge=0)
     longest_months_ahead: int = Field(ge=1)
     back_test_months: int = Field(ge=1)
+    back_test_origins: int = Field(ge=1)
     coverage: float = Field(gt=0, lt=1)
     maximum_row_count: int = Field(ge=100)
     boosting: dict[str, Any]

@@ -41,7 +41,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileSche
     return TogetherOnOneWorker(config, log)
 
 
-def _fresh_settings(home: Path) -> Settings:
+def fresh_settings(home: Path) -> Settings:
     """Settings of a new home, for this process and for every process it starts."""
     for name in list(os.environ):
         if name.startswith("TENURE_") and name != "TENURE_TEST_BASE":
@@ -70,7 +70,7 @@ def test_base() -> Iterator[Path]:
 def settings(test_base: Path) -> Iterator[Settings]:
     """A home with a running, prepared, empty warehouse, for the whole session."""
     # A space in the path: people have such folders.
-    found = _fresh_settings(test_base / "a home")
+    found = fresh_settings(test_base / "a home")
     prepare_warehouse(found)
     yield found
     stack.down(found, lambda line: None)
@@ -127,7 +127,7 @@ def build_warehouse(home: Path, simulation: Simulation) -> Iterator[BuiltWarehou
     from tenure.simulator import simulate
 
     before = {name: value for name, value in os.environ.items() if name.startswith("TENURE_")}
-    settings = _fresh_settings(home)
+    settings = fresh_settings(home)
     try:
         simulate(out=settings.home / "operator", **asdict(simulation))
         (settings.home / "operator" / "truth").rename(settings.home / "truth")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,15 +11,14 @@ import pytest
 from ml.lifetime_value import (
     CONTRACTUAL,
     INPUTS,
+    KINDS,
     PREPAID,
     LifetimeModel,
     Panel,
-    coverage_of_groups,
     fit_lifetime,
     lifetime_model,
     month_number,
     month_of,
-    random_groups,
 )
 from ml.params import load_params
 
@@ -55,6 +56,16 @@ def operator(seed: int, months: int = MONTHS) -> Panel:
     return Panel(frame, gone, paid_table, FIRST + months - 1)
 
 
+def until(panel: Panel, month: int) -> Panel:
+    """What was known of a panel at the end of a month."""
+    return Panel(
+        panel.rows[panel.rows["month"] <= month],
+        panel._left[panel._left <= month],
+        panel._margins[panel._margins["month"] <= month],
+        month,
+    )
+
+
 @pytest.fixture(scope="module")
 def panel() -> Panel:
     return operator(1)
@@ -88,28 +99,62 @@ def test_value__is_survival_times_margin_discounted(fitted: LifetimeModel, panel
 
 
 def test_interval__holds_in_eighty_percent_of_groups_of_later_months(panel: Panel) -> None:
-    chosen = PARAMS.lifetime_value
-    calibrated_at, tested_at, months = FIRST + 7, FIRST + 13, chosen.back_test_months
-    model = lifetime_model(PARAMS).fit(*panel.training(calibrated_at, chosen))
-    model.calibrate(*panel.outcome(calibrated_at, months, chosen.mean_months), months, chosen.coverage)
-    later = lifetime_model(PARAMS).fit(*panel.training(tested_at, chosen))
-    later.spread_, later.floor_, later.scale_, later.bias_ = model.spread_, model.floor_, model.scale_, model.bias_
-    rows, realised = panel.outcome(tested_at, months, chosen.mean_months)
-    groups = random_groups(len(rows), 1)
-    assert len(groups) >= 200
-    assert 0.75 <= coverage_of_groups(later, rows, realised, months) <= 0.85
+    known, months = FIRST + 13, PARAMS.lifetime_value.back_test_months
+    model, _ = fit_lifetime(until(panel, known), PARAMS)
+    rows, realised = panel.outcome(known, months, PARAMS.lifetime_value.mean_months)
+    expected = model.expected(rows, months, is_discounted=False)
+    rng, inside = np.random.default_rng(1), []
+    for kind in KINDS:
+        for group in np.array_split(rng.permutation(np.flatnonzero(rows["kind"] == kind)), 110):
+            error = abs(realised[group].sum() - expected[group].sum())
+            inside.append(error <= model.half_width(expected[group], rows["kind"].iloc[group]))
+    assert len(inside) >= 200
+    assert 0.75 <= np.mean(inside) <= 0.85
+
+
+def test_kinds__have_a_bias_and_an_interval_of_their_own(fitted: LifetimeModel) -> None:
+    rng = np.random.default_rng(3)
+    kind = np.repeat([CONTRACTUAL, PREPAID], 4000)
+    expected = rng.uniform(50, 150, 8000)
+    factor, noise = np.where(kind == PREPAID, 0.8, 1.1), np.where(kind == PREPAID, 0.5, 0.1)
+    tested = pd.DataFrame(
+        {
+            "kind": kind,
+            "customer_id": np.arange(8000).astype(str),
+            "origin": rng.integers(1, 4, 8000),
+            "expected": expected,
+            "realised": expected * factor * (1 + noise * rng.normal(size=8000)),
+        }
+    )
+    model = deepcopy(fitted).calibrate(tested, 0.8)
+    assert model.bias_ == pytest.approx({CONTRACTUAL: 1.1, PREPAID: 0.8}, rel=0.03)
+    for name, share in ((CONTRACTUAL, 0.1), (PREPAID, 0.5)):
+        # Of a normal deviation 80 % lie within 1.28 of its standard deviations, whatever the size of the group.
+        whole = np.full(16, 100.0)
+        width = model.half_width(whole, pd.Series([name] * 16))
+        assert width == pytest.approx(1.2816 * share * 100.0 * 4, rel=0.1), name
+
+
+def test_lines_of_a_customer_that_move_together__widen_the_interval(fitted: LifetimeModel) -> None:
+    rng = np.random.default_rng(4)
+    together = np.repeat(rng.normal(size=1000), 4)
+    apart = rng.normal(size=4000)
+    tested = pd.DataFrame({"kind": CONTRACTUAL, "origin": 1, "expected": np.full(4000, 100.0)})
+    tested["customer_id"] = np.repeat(np.arange(1000), 4).astype(str)
+    width = {
+        name: deepcopy(fitted).calibrate(tested.assign(realised=100.0 + 10.0 * noise), 0.8).half_width(
+            np.full(8, 100.0), pd.Series([CONTRACTUAL] * 8))
+        for name, noise in (("together", together), ("apart", apart))
+    }  # fmt: skip
+    # The deviation of a sum of four equal numbers is twice that of four independent ones.
+    assert width["together"] / width["apart"] == pytest.approx(2.0, rel=0.1)
 
 
 def test_months_after_the_origin__change_nothing(panel: Panel) -> None:
     chosen = PARAMS.lifetime_value
     origin = FIRST + 10
     whole = lifetime_model(PARAMS).fit(*panel.training(origin, chosen))
-    short = Panel(
-        panel.rows[panel.rows["month"] <= origin],
-        pd.Series({name: month for name, month in panel._left.items() if month <= origin}),
-        panel._margins[panel._margins["month"] <= origin],
-        origin,
-    )
+    short = until(panel, origin)
     cut = lifetime_model(PARAMS).fit(*short.training(origin, chosen))
     rows = panel.at(origin, 3)
     assert (whole.expected(rows, 24) == cut.expected(short.at(origin, 3), 24)).all()

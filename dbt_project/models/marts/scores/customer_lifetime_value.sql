@@ -1,5 +1,5 @@
 -- The values of a customer's lines added up. Lines deviate from their value independently, so the deviation of the sum
--- is the root of the sum of squares; interval_scale is what made such intervals hold in the back-test.
+-- is the root of the sum of squares; interval_scale is what made such intervals hold in the back-tests of the kind.
 with summed as (
 
     select
@@ -10,7 +10,7 @@ with summed as (
         sum(case when value_kind = 'contractual' then value_amount end) as contractual_value_amount,
         sum(case when value_kind = 'prepaid' then value_amount end) as prepaid_value_amount,
         sum(value_amount) as value_amount,
-        max(interval_scale) * sqrt(sum(power(cast(deviation_amount as double precision), 2))) as half_width,
+        sqrt(sum(power(cast(interval_scale * deviation_amount as double precision), 2))) as half_width,
         sum(monthly_margin_amount) as monthly_margin_amount,
         avg(expected_months) as expected_months,
         max(horizon_months) as horizon_months,
