@@ -33,6 +33,11 @@ select
         when not holding.has_contract
             then {{ dbt.datediff('holding.last_contract_end_date', 'subject.as_of_date', 'day') }}
     end as days_since_contract_end,
+    {{ dbt.datediff(
+        'subject.as_of_date',
+        'case when holding.has_contract then holding.contract_end_date else holding.last_contract_end_date end',
+        'day'
+    ) }} as contract_end_in_days,
     cast(holding.addon_count as integer) as addon_count,
     cast(holding.bundle_count as integer) as bundle_count,
     {%- for line in ['mobile', 'broadband', 'iptv', 'iot', 'fixed'] %}
@@ -51,6 +56,18 @@ select
     ) as bill_shock_ratio,
     billing.usage_charge_amount,
     billing.discount_amount,
+    usage.rated_amount_30,
+    cast(
+        2 * (
+            offer.monthly_fee_amount
+            + holding.extra_fee_amount
+            + billing.plan_discount_amount
+            + usage.rated_amount_30
+        ) / case
+            when billing.bill_1_amount > 0 and billing.bill_2_amount > 0
+                then billing.bill_1_amount + billing.bill_2_amount
+        end as {{ dbt.type_float() }}
+    ) as expected_bill_ratio,
     account.billed_to_date_amount + coalesce(billing.billed_in_history_amount, 0) as billed_to_date_amount,
     {%- for measure in ['voice_seconds', 'data_bytes', 'sms_count', 'event_count'] %}
         {%- for days in [7, 30, 90] %}
@@ -62,6 +79,9 @@ select
         ) as {{ measure }}_trend_ratio,
     {%- endfor %}
     cast(usage_level.usage_level_ratio as {{ dbt.type_float() }}) as usage_level_ratio,
+    {%- for days in [30, 60, 90] %}
+        cast(usage_level.usage_deviation_{{ days }} as {{ dbt.type_float() }}) as usage_deviation_{{ days }},
+    {%- endfor %}
     cast(usage.roaming_event_count_30 as bigint) as roaming_event_count_30,
     cast(usage.off_net_share_30 as {{ dbt.type_float() }}) as off_net_share_30,
     cast(usage.zero_use_day_count_30 as integer) as zero_use_day_count_30,

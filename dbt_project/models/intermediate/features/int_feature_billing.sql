@@ -31,6 +31,7 @@ charged as (
         sum(case when charge.is_service_revenue then line.net_amount else 0 end) as service_amount,
         sum(case when line.charge_type = 'usage' then line.net_amount else 0 end) as usage_amount,
         sum(case when line.charge_type in ('discount', 'credit') then line.net_amount else 0 end) as discount_amount,
+        sum(case when line.charge_type = 'discount' then line.net_amount else 0 end) as plan_discount_amount,
         sum(line.net_amount + line.tax_amount) as gross_amount
     from {{ ref('int_invoice_line_posted') }} as line
     inner join {{ ref('charge_type') }} as charge
@@ -60,7 +61,9 @@ billed as (
         sum(case when charged.issued_date > dates.bill_1_after_date then charged.usage_amount else 0 end)
             as usage_charge_amount,
         sum(case when charged.issued_date > dates.bill_1_after_date then charged.discount_amount else 0 end)
-            as discount_amount
+            as discount_amount,
+        sum(case when charged.issued_date > dates.bill_1_after_date then charged.plan_discount_amount else 0 end)
+            as plan_discount_amount
     from charged
     inner join dates
         on charged.issued_date <= dates.as_of_date and charged.issued_date > dates.bill_4_after_date
@@ -91,6 +94,7 @@ select
     {%- endfor %}
     case when dates.has_bill_1 then coalesce(billed.usage_charge_amount, 0) end as usage_charge_amount,
     case when dates.has_bill_1 then coalesce(billed.discount_amount, 0) end as discount_amount,
+    case when dates.has_bill_1 then coalesce(billed.plan_discount_amount, 0) end as plan_discount_amount,
     case when dates.has_bill_1 then coalesce(billed_ever.gross_amount, 0) end as billed_in_history_amount
 from {{ ref('int_feature_subject') }} as subject
 inner join dates

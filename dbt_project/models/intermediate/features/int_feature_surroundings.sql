@@ -59,8 +59,8 @@ select
     coalesce(campaigns.rival_discount_percent, 0) as rival_discount_percent,
     -- What the line pays for its plan, as far as its last bill tells of a discount, over what a rival asks for it.
     case
-        when offer.monthly_fee_amount + coalesce(billing.discount_amount, 0) > 0
-            then offer.monthly_fee_amount + coalesce(billing.discount_amount, 0)
+        when offer.monthly_fee_amount + coalesce(billing.plan_discount_amount, 0) > 0
+            then offer.monthly_fee_amount + coalesce(billing.plan_discount_amount, 0)
         else offer.monthly_fee_amount
     end / fees.lowest_rival_fee_amount as rival_fee_ratio
 from {{ ref('int_feature_subject') }} as subject

@@ -34,6 +34,7 @@ select
             case when dates.has_{{ days }} then coalesce(sums.{{ name }}_{{ days }}, 0) end as {{ name }}_{{ days }},
         {%- endfor %}
     {%- endfor %}
+    case when dates.has_30 then coalesce(sums.rated_amount_30, 0) end as rated_amount_30,
     case when dates.has_30 then coalesce(sums.roaming_event_count_30, 0) end as roaming_event_count_30,
     case
         when dates.has_30 and sums.event_count_30 > 0

@@ -1,5 +1,7 @@
--- Use of the last 30 days against the usual: the mean of the two fullest of the five spans of 30 days before. A mean of
--- all would fall with a line that has been fading for months, and so hide it.
+-- Use of the last 30, 60 and 90 days against the usual: three quarters of the earlier spans of 30 days, at most twelve,
+-- saw less than it. A mean would fall with a line that has been fading for months and so hide it, the fullest span would
+-- be luck. Everything is counted in shares of what the lines used at that date on average, so that a festival or a
+-- season, which moves all of them, is no change of one.
 with usage_window as (
 
     select min(complete_from_date) as complete_from_date
@@ -9,63 +11,108 @@ with usage_window as (
 
 ),
 
-used as (
+counted as (
 
-    {%- for span in range(6) %}
-        {%- if not loop.first %}
-
-            union all
-
-        {%- endif %}
-
-        select
-            used.as_of_date,
-            used.subscription_id,
-            {{ span }} as span_number,
-            used.event_count_span_{{ span }} as event_count
-        from {{ ref('int_usage_window') }} as used
-        -- A span of which a part was not delivered would read as low use.
-        inner join usage_window
-            on usage_window.complete_from_date <= {{ date_plus('used.as_of_date', -29 - 30 * span) }}
-        -- So would the span that a line joined in.
-        inner join {{ ref('int_feature_subject') }} as subject
-            on used.as_of_date = subject.as_of_date
-                and used.subscription_id = subject.subscription_id
-                and subject.tenure_days >= {{ 29 + 30 * span }}
-        where used.event_count_span_{{ span }} is not null
-    {%- endfor %}
+    select
+        subject.as_of_date,
+        subject.subscription_id,
+        -- A span that a line joined in, or of which a part was not delivered, would read as low use.
+        subject.tenure_days >= 29 as is_lived_through,
+        coalesce(used.event_count_30, 0) as event_count
+    from {{ ref('int_feature_subject') }} as subject
+    inner join usage_window
+        on usage_window.complete_from_date <= {{ date_plus('subject.as_of_date', -29) }}
+    left join {{ ref('int_usage_window') }} as used
+        on subject.as_of_date = used.as_of_date and subject.subscription_id = used.subscription_id
 
 ),
 
-ranked as (
+means as (
 
     select
         as_of_date,
-        subscription_id,
-        span_number,
-        event_count,
-        row_number() over (
-            partition by as_of_date, subscription_id
-            order by case when span_number > 0 then event_count else -1 end desc, span_number
-        ) as place
-    from used
+        avg(event_count) as mean_event_count
+    from counted
+    group by as_of_date
+    having sum(event_count) > 0
+
+),
+
+-- For each feature date the dates before it whose spans do not overlap, the latest first.
+earlier_dates as (
+
+    select
+        dates.as_of_date,
+        earlier.as_of_date as earlier_date,
+        means.mean_event_count / earlier_means.mean_event_count as level_ratio,
+        row_number() over (partition by dates.as_of_date order by earlier.as_of_date desc) as place
+    from {{ ref('int_feature_date') }} as dates
+    inner join means
+        on dates.as_of_date = means.as_of_date
+    inner join {{ ref('int_feature_date') }} as earlier
+        on earlier.as_of_date <= {{ date_plus('dates.as_of_date', -28) }}
+            and earlier.as_of_date >= {{ date_plus('dates.as_of_date', -372) }}
+    inner join means as earlier_means
+        on earlier.as_of_date = earlier_means.as_of_date
+
+),
+
+histories as (
+
+    select
+        earlier_dates.as_of_date,
+        earlier.subscription_id,
+        percentile_cont(0.75) within group (order by earlier.event_count * earlier_dates.level_ratio)
+            as usual_event_count,
+        max(case when earlier_dates.place = 1 then earlier.event_count * earlier_dates.level_ratio end)
+            as event_count_before_1,
+        max(case when earlier_dates.place = 2 then earlier.event_count * earlier_dates.level_ratio end)
+            as event_count_before_2
+    from earlier_dates
+    inner join counted as earlier
+        on earlier_dates.earlier_date = earlier.as_of_date
+    where earlier.is_lived_through
+    group by earlier_dates.as_of_date, earlier.subscription_id
 
 ),
 
 levels as (
 
     select
-        as_of_date,
-        subscription_id,
-        coalesce(sum(event_count) filter (where span_number = 0), 0) as event_count_30,
-        avg(event_count) filter (where span_number > 0 and place <= 2) as usual_event_count
-    from ranked
-    group by as_of_date, subscription_id
+        counted.as_of_date,
+        counted.subscription_id,
+        histories.usual_event_count,
+        counted.event_count as used_30,
+        histories.usual_event_count as usual_30,
+        counted.event_count + histories.event_count_before_1 as used_60,
+        2 * histories.usual_event_count as usual_60,
+        counted.event_count + histories.event_count_before_1 + histories.event_count_before_2 as used_90,
+        3 * histories.usual_event_count as usual_90
+    from counted
+    inner join histories
+        on counted.as_of_date = histories.as_of_date and counted.subscription_id = histories.subscription_id
 
 )
 
 select
     as_of_date,
     subscription_id,
-    event_count_30 / nullif(usual_event_count, 0) as usage_level_ratio
+    used_30 / nullif(usual_event_count, 0) as usage_level_ratio,
+    {%- for days in [30, 60, 90] %}
+        -- Signed root of the Poisson deviance: how many standard deviations the count lies from the usual, so that two
+        -- events instead of four weigh less than 50 instead of 100 (McCullagh and Nelder, Generalized Linear Models).
+        sign(used_{{ days }} - usual_{{ days }}) * sqrt(
+            greatest(
+                2 * (
+                    case
+                        when used_{{ days }} > 0 then used_{{ days }} * ln(used_{{ days }} / usual_{{ days }})
+                        else 0
+                    end
+                    - (used_{{ days }} - usual_{{ days }})
+                ),
+                0
+            )
+        ) as usage_deviation_{{ days }}{% if not loop.last %},{% endif %}
+    {%- endfor %}
 from levels
+where usual_event_count > 0

@@ -1,18 +1,17 @@
 {{ config(pre_hook=large_memory()) }}
 {{ by_partition('as_of_date', 'day') }}
-{%- set span_days = 30 %}
-{%- set span_count = 6 %}
+{%- set longest_days = 90 %}
 {%- set touched = touched_partitions({
     'int_feature_date': 'same',
     'int_activity_day': {
         'sql': "select dates.as_of_date from changed inner join " ~ ref('int_feature_date') ~ " as dates"
             ~ " on dates.as_of_date >= changed.partition_date"
-            ~ " and dates.as_of_date < " ~ date_plus('changed.partition_date', span_days * span_count)
+            ~ " and dates.as_of_date < " ~ date_plus('changed.partition_date', longest_days)
     },
 }) %}
 
 -- What each line did in the windows up to each feature date, whether or not the windows were delivered in full: that
--- is for the reader to tell. A span is 30 days, counted back from the feature date: span 0 is the last.
+-- is for the reader to tell.
 {%- set measures = ['voice_seconds', 'data_bytes', 'sms_count', 'event_count'] %}
 with window_days as (
 
@@ -20,14 +19,11 @@ with window_days as (
         dates.as_of_date,
         cast(window_day as date) as window_date,
         {{ date_plus('dates.as_of_date', -7) }} as before_7,
-        {{ date_plus('dates.as_of_date', -30) }} as before_30,
-        {{ date_plus('dates.as_of_date', -90) }} as before_90,
-        cast(floor({{ dbt.datediff('window_day', 'dates.as_of_date', 'day') }} / {{ span_days }}) as integer) -- noqa: LT05
-            as span_number
+        {{ date_plus('dates.as_of_date', -30) }} as before_30
     from {{ ref('int_feature_date') }} as dates
     -- Every day, so that activity is joined by equality: a join by range would compare every day with every date.
     cross join {{ partitions_between(
-        date_plus('dates.as_of_date', 1 - span_days * span_count), 'dates.as_of_date', 'day'
+        date_plus('dates.as_of_date', 1 - longest_days), 'dates.as_of_date', 'day'
     ) }} as window_day
     where {{ in_partitions('dates.as_of_date', touched, 'day') }}
 
@@ -38,10 +34,9 @@ activity as (
     select
         activity_day.*,
         window_days.as_of_date,
-        window_days.span_number,
         activity_day.activity_date > window_days.before_7 as is_in_7,
         activity_day.activity_date > window_days.before_30 as is_in_30,
-        activity_day.activity_date > window_days.before_90 as is_in_90
+        true as is_in_90
     from {{ ref('int_activity_day') }} as activity_day
     inner join window_days
         on activity_day.activity_date = window_days.window_date
@@ -56,9 +51,7 @@ select
             {{ sum_whole(name, 'is_in_' ~ days) }} as {{ name }}_{{ days }},
         {%- endfor %}
     {%- endfor %}
-    {%- for span in range(span_count) %}
-        {{ sum_whole('event_count', 'span_number = ' ~ span) }} as event_count_span_{{ span }},
-    {%- endfor %}
+    sum(rated_amount) filter (where is_in_30) as rated_amount_30,
     {{ sum_whole('roaming_event_count', 'is_in_30') }} as roaming_event_count_30,
     {{ sum_whole('off_net_event_count', 'is_in_30') }} as off_net_event_count_30,
     count(*) filter (where is_usage_day and is_in_30) as use_day_count_30,

@@ -17,7 +17,8 @@ with daily as (
         {{ sum_whole('event_count', "service_type = 'sms'") }} as sms_count,
         {{ sum_whole('event_count', "roaming_type <> 'home'") }} as roaming_event_count,
         {{ sum_whole('event_count', "network_type = 'off_net'") }} as off_net_event_count,
-        {{ sum_whole('event_count') }} as event_count
+        {{ sum_whole('event_count') }} as event_count,
+        sum(rated_amount) as rated_amount
     from {{ ref('fct_usage_daily') }}
     where subscription_sk is not null and {{ in_partitions('usage_date', touched, 'day') }}
     group by subscription_id, usage_date
@@ -49,6 +50,7 @@ combined as (
         daily.roaming_event_count,
         daily.off_net_event_count,
         daily.event_count,
+        daily.rated_amount,
         0 as topup_count,
         0 as topup_amount
     from daily
@@ -65,6 +67,7 @@ combined as (
         0 as roaming_event_count,
         0 as off_net_event_count,
         0 as event_count,
+        0 as rated_amount,
         topup_count,
         topup_amount
     from topups
@@ -82,6 +85,7 @@ select
     {{ sum_whole('roaming_event_count') }} as roaming_event_count,
     {{ sum_whole('off_net_event_count') }} as off_net_event_count,
     {{ sum_whole('event_count') }} as event_count,
+    sum(rated_amount) as rated_amount,
     {{ sum_whole('topup_count') }} as topup_count,
     sum(topup_amount) as topup_amount
 from combined
