@@ -28,27 +28,28 @@ EDGE = 1e-4
 CHUNK = 4_000
 # OpenMP and BLAS threads spin while they wait: on a busy machine two took eight times as long as one.
 NATIVE_THREADS = 1
-MEMBERS = ("boosting", "forest", "spline")
+MEMBERS = ("boosting", "additive", "forest", "spline")
 # Pull of the blend towards equal weights, in units of the log loss of one row.
 BLEND_PENALTY = 1.0
 
 
 class ChurnClassifier(ClassifierMixin, BaseEstimator):
-    """Blend of boosted trees, a forest and a spline logistic regression, calibrated by the blend itself.
+    """Blend of boosted trees and stumps, a forest and a spline logistic regression, calibrated by the blend itself.
 
     The members' log odds on out-of-fold rows are combined by a logistic regression with non-negative weights: that
     both weighs the members and makes the result a calibrated probability. Input is a frame with numeric, boolean,
     categorical and missing values, or a two-dimensional array; infinite numbers count as missing.
 
-    Parameters: `boosting`, `forest`, `spline` (settings of the members), `full_evidence_count` (with fewer leavers than
-    this the members are kept simpler in proportion), `blend_folds`, `rare_level_count`, `random_state`, `threads`;
-    `blend` (four numbers: three weights and an intercept) skips the out-of-fold step.
+    Parameters: `boosting`, `additive`, `forest`, `spline` (settings of the members), `full_evidence_count` (with fewer
+    leavers than this the members are kept simpler in proportion), `blend_folds`, `rare_level_count`, `random_state`,
+    `threads`; `blend` (a weight for each member and an intercept) skips the out-of-fold step.
     Attributes after fit: `classes_`, `encoder_`, `members_`, `blend_`, `feature_names_in_`, `n_features_in_`.
     """
 
     def __init__(
         self,
         boosting: dict[str, Any] | None = None,
+        additive: dict[str, Any] | None = None,
         forest: dict[str, Any] | None = None,
         spline: dict[str, Any] | None = None,
         full_evidence_count: int = 600,
@@ -59,6 +60,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
         blend: tuple[float, ...] | None = None,
     ) -> None:
         self.boosting = boosting
+        self.additive = additive
         self.forest = forest
         self.spline = spline
         self.full_evidence_count = full_evidence_count
@@ -117,7 +119,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
     ) -> FloatArray:
         folds = min(self.blend_folds, int(np.bincount(left, minlength=2).min()))
         if folds < 2:
-            return np.array([1 / 3, 1 / 3, 1 / 3, 0.0])
+            return np.append(np.full(len(templates), 1 / len(templates)), 0.0)
         held_out = np.zeros((len(left), len(templates)))
         splitter = StratifiedKFold(folds, shuffle=True, random_state=self.random_state)
         for train, test in splitter.split(encoded, left):
@@ -129,28 +131,40 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
     def _templates(self, row_count: int, rarer_count: int) -> list[Any]:
         numeric = len(self.encoder_.numeric_)
         codes = self.encoder_.level_counts_
-        boosting = {"random_state": self.random_state, "early_stopping": False, **(self.boosting or {})}
-        # A fixed leaf size that suits ten thousand rows would leave a stump on a few hundred.
-        boosting["min_samples_leaf"] = max(2, min(int(boosting.get("min_samples_leaf", 40)), row_count // 25))
         # Few leavers cannot support many thresholds: with 60 of them a fifth of the trees ranks better than all.
         evidence = min(1.0, rarer_count / self.full_evidence_count)
-        boosting["max_iter"] = max(30, round(int(boosting.get("max_iter", 150)) * evidence))
+        is_category = [False] * numeric + [True] * len(codes)
+
+        def boosted(given: dict[str, Any]) -> HistGradientBoostingClassifier:
+            settings = {"random_state": self.random_state, "early_stopping": False, **given}
+            # A fixed leaf size that suits ten thousand rows would leave a stump on a few hundred.
+            settings["min_samples_leaf"] = max(2, min(int(settings.get("min_samples_leaf", 40)), row_count // 25))
+            settings["max_iter"] = max(30, round(int(settings.get("max_iter", 150)) * evidence))
+            return HistGradientBoostingClassifier(categorical_features=is_category, **settings)
+
         spline = {"n_knots": 6, "degree": 2, "inverse_penalty": 1.0, **(self.spline or {})}
         spline["inverse_penalty"] *= max(0.1, evidence)
         forest = {"random_state": self.random_state, "n_jobs": self.threads, **(self.forest or {})}
-        trees = HistGradientBoostingClassifier(categorical_features=[False] * numeric + [True] * len(codes), **boosting)
         wide = ExtraTreesClassifier(**forest)
         smooth = LogisticRegression(C=float(spline["inverse_penalty"]), max_iter=2000)
         filled = SimpleImputer(strategy="median", keep_empty_features=True)
         curves = Pipeline(
             [
                 ("fill", SimpleImputer(strategy="median", keep_empty_features=True, add_indicator=True)),
-                ("rank", QuantileTransformer(n_quantiles=min(200, row_count), random_state=self.random_state)),
+                # Normal scores: evenly spread ranks would put the few far out, who leave, within one knot of the rest.
+                (
+                    "rank",
+                    QuantileTransformer(
+                        n_quantiles=min(1000, row_count), output_distribution="normal", random_state=self.random_state
+                    ),
+                ),
                 ("spline", SplineTransformer(n_knots=int(spline["n_knots"]), degree=int(spline["degree"]))),
             ]
         )
         return [
-            trees,
+            boosted(self.boosting or {}),
+            # Stumps cannot speak of two features at once: where causes add up, few leavers are enough to tell them.
+            boosted({"max_depth": 1, **(self.additive or {})}),
             Pipeline([("columns", _columns(filled, numeric, codes)), ("forest", wide)]),
             Pipeline([("columns", _columns(curves, numeric, codes)), ("logistic", smooth)]),
         ]
@@ -161,6 +175,7 @@ def churn_classifier(params: Params, blend: tuple[float, ...] | None = None) -> 
     model = params.churn_model
     return ChurnClassifier(
         boosting=dict(model.boosting),
+        additive=dict(model.additive),
         forest=dict(model.forest),
         spline=dict(model.spline),
         full_evidence_count=model.full_evidence_count,
