@@ -44,7 +44,7 @@ def scoring() -> dict[str, Any]:
         warehouse.tenure("train")
         with psycopg.connect(warehouse.settings.url("owner"), autocommit=True) as connection:
             count = enlarge(connection, rows)
-            connection.execute("update scores.model_run set is_champion = false where model_name <> 'churn'")
+            connection.execute("update scores.model_run set is_champion = false where model_name not like 'churn%'")
             connection.execute("analyze")
             pairs = [_pair(warehouse, connection, count) for _ in range(runs)]
             bands = connection.execute("select risk_band, count(*) from scores.churn_score group by 1 order by 1")
@@ -116,27 +116,32 @@ def _score() -> tuple[object, ...]:
 
 
 def _predict() -> tuple[object, ...]:
-    """Of `predict_proba` on the matrix that scoring uses: lines, sum of probabilities, seconds of the call."""
-    from ml.features import FeatureColumn, has_history, read_scoring_rows, split_inputs
+    """Of `predict_proba` on the matrices that scoring uses: lines, sum of probabilities, seconds of the calls."""
+    from ml.features import PLAN, FeatureColumn, has_history, read_scoring_rows, split_inputs
     from ml.model_file import load_model
     from ml.params import load_params
-    from ml.registry import CHURN_MODEL, find_champion, model_path
+    from ml.registry import CHURN_MODELS, find_champion, model_path
     from tenure.db import connect
     from tenure.settings import get_settings
 
     settings, params = get_settings(), load_params()
-    with connect("scorer", settings=settings) as connection:
-        champion = find_champion(connection, CHURN_MODEL)
-    if champion is None:
-        raise RunDoesNotCount("no churn model is in use")
-    model = load_model(model_path(settings, champion.model_run_id), champion.model_sha256, settings)
     rows = read_scoring_rows(settings, params)
-    inputs = [FeatureColumn(name, kind) for name, kind in champion.details["inputs"]]
-    matrix = split_inputs(rows, inputs)[has_history(rows, params)]
-    started = time.perf_counter()
-    probability = model.predict_proba(matrix)[:, 1]
-    seconds = time.perf_counter() - started
-    return len(matrix), sum(Decimal(f"{chance:.6f}") for chance in np.round(probability, 6)), seconds
+    count, total, seconds = 0, Decimal(0), 0.0
+    for plan_type, name in CHURN_MODELS.items():
+        with connect("scorer", settings=settings) as connection:
+            champion = find_champion(connection, name)
+        if champion is None:
+            raise RunDoesNotCount(f"no model {name} is in use")
+        model = load_model(model_path(settings, champion.model_run_id), champion.model_sha256, settings)
+        inputs = [FeatureColumn(name, kind) for name, kind in champion.details["inputs"]]
+        of_plan = rows[(rows[PLAN] == plan_type) & has_history(rows, params)]
+        matrix = split_inputs(of_plan, inputs)
+        started = time.perf_counter()
+        probability = model.predict_proba(matrix)[:, 1]
+        seconds += time.perf_counter() - started
+        count += len(matrix)
+        total += sum(Decimal(f"{chance:.6f}") for chance in np.round(probability, 6))
+    return count, total, seconds
 
 
 if __name__ == "__main__":

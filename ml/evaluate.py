@@ -19,6 +19,7 @@ from ml.params import Params
 from ml.profit import CampaignProfit, expected_maximum_profit
 
 IntArray = npt.NDArray[np.int_]
+Flags = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 CALIBRATION_BINS = 10
 
@@ -95,13 +96,18 @@ def calibrated_decile_count(left: npt.ArrayLike, probability: npt.ArrayLike) -> 
     return sum(bool(low <= target[part].sum() <= high) for part, (low, high) in zip(parts, bounds, strict=True))
 
 
-def out_of_time_split(as_of_date: pd.Series, left: npt.ArrayLike, params: Params) -> OutOfTimeSplit | None:
+def out_of_time_split(
+    as_of_date: pd.Series, left: npt.ArrayLike, params: Params, judged: Flags | None = None
+) -> OutOfTimeSplit | None:
     """Hold out the newest months; None when there are too few months or leavers for it.
+
+    Only rows that are `judged` (n,) are tested on; the others may be learnt from.
 
     Between the two parts lies an embargo: a month whose label window reaches past the first test date is in neither,
     because at that date its outcomes were not known yet.
     """
     target = np.asarray(left, dtype=int)
+    judged = np.ones(len(target), dtype=bool) if judged is None else judged
     dates = pd.to_datetime(as_of_date).dt.date.to_numpy()
     known = sorted(set(dates))
     for held_out in range(1, max(1, len(known) // 3) + 1):
@@ -109,7 +115,7 @@ def out_of_time_split(as_of_date: pd.Series, left: npt.ArrayLike, params: Params
         train_dates = [d for d in known if _label_end(d, params) <= test_from]
         if not train_dates:
             return None
-        test = np.flatnonzero(dates >= test_from)
+        test = np.flatnonzero((dates >= test_from) & judged)
         enough = target[test].sum() >= params.training.test_positive_count
         if enough or held_out == max(1, len(known) // 3):
             train = np.flatnonzero(dates <= train_dates[-1])
@@ -131,16 +137,19 @@ def evaluate_churn(
     as_of_date: pd.Series,
     params: Params,
     make_model: Callable[[], Any],
+    judged: Flags | None = None,
 ) -> Evaluation:
     """Fit what `make_model` returns on the earlier months and measure it on the later ones.
 
     With too few months for that, on cross-validation folds. `frame` is (n, features), `left` (n,) of 0 and 1, in an
-    order that does not depend on how rows were read. The blend learned here is given back for the final fit.
+    order that does not depend on how rows were read. Measured are the rows that are `judged` (n,), all by default. The
+    blend learned here is given back for the final fit.
     """
     target = np.asarray(left, dtype=int)
-    split = out_of_time_split(as_of_date, target, params)
+    judged = np.ones(len(target), dtype=bool) if judged is None else judged
+    split = out_of_time_split(as_of_date, target, params, judged)
     if split is None:
-        return _cross_validate(frame, target, as_of_date, params, make_model)
+        return _cross_validate(frame, target, as_of_date, params, make_model, judged)
     kept, weight = sample_stayers(target[split.train], params.training.maximum_row_count, params.seed)
     rows = split.train[kept]
     model = make_model().fit(frame.iloc[rows], target[rows], sample_weight=weight)
@@ -150,6 +159,7 @@ def evaluate_churn(
         split.test,
         probability,
         target,
+        float(target[judged].mean()),
         (len(split.train), len(split.test)),
         (split.train_dates, split.test_dates),
         tuple(float(value) for value in model.blend_),
@@ -158,7 +168,12 @@ def evaluate_churn(
 
 
 def _cross_validate(
-    frame: pd.DataFrame, target: IntArray, as_of_date: pd.Series, params: Params, make_model: Callable[[], Any]
+    frame: pd.DataFrame,
+    target: IntArray,
+    as_of_date: pd.Series,
+    params: Params,
+    make_model: Callable[[], Any],
+    judged: Flags,
 ) -> Evaluation:
     folds = min(params.training.cross_validation_folds, int(np.bincount(target, minlength=2).min()))
     probability = np.zeros(len(target))
@@ -171,9 +186,12 @@ def _cross_validate(
     dates = pd.to_datetime(as_of_date).dt.date
     covered = (dates.min(), dates.max())
     blend = tuple(float(value) for value in np.mean(blends, axis=0))
-    counts = (len(target), len(target))
-    tested = np.arange(len(target))
-    return _evaluation("cross_validation", tested, probability, target, counts, (covered, covered), blend, params)
+    tested = np.flatnonzero(judged)
+    counts, rate = (len(target), len(tested)), float(target[tested].mean())
+    dates_covered = (covered, covered)
+    return _evaluation(
+        "cross_validation", tested, probability[tested], target, rate, counts, dates_covered, blend, params
+    )
 
 
 def _evaluation(
@@ -181,6 +199,7 @@ def _evaluation(
     tested: IntArray,
     probability: FloatArray,
     target: IntArray,
+    positive_rate: float,
     row_counts: tuple[int, int],
     dates: tuple[tuple[dt.date, dt.date], tuple[dt.date, dt.date]],
     blend: tuple[float, ...],
@@ -194,7 +213,7 @@ def _evaluation(
         calibration_error=calibration_error(left, probability),
         calibrated_decile_count=calibrated_decile_count(left, probability),
         profit=expected_maximum_profit(left, probability, params.profit),
-        positive_rate=float(target.mean()),
+        positive_rate=positive_rate,
         train_row_count=row_counts[0],
         test_row_count=row_counts[1],
         train_dates=dates[0],

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import psycopg
 
-from ml.features import FeatureColumn, check_contract, has_history, read_scoring_rows, split_inputs
+from ml.features import PLAN, FeatureColumn, check_contract, has_history, read_scoring_rows, split_inputs
 from ml.model_file import load_model
 from ml.params import Params
 from ml.reasons import Reason, explain
-from ml.registry import CHURN_MODEL, find_champion, model_path
+from ml.registry import CHURN_MODELS, find_champion, model_path
 from ml.scores import NOT_ENOUGH_HISTORY, risk_bands
 from tenure.errors import TenureError
 from tenure.settings import Settings
@@ -38,15 +38,16 @@ def explain_subscription(
     Raises TenureError for a subscription that is not on the network and when there is no model; ModelFileError and
     FeatureContractError as scoring does.
     """
-    champion = find_champion(connection, CHURN_MODEL)
-    if champion is None:
-        raise TenureError("there is no churn model in use", hint="run `tenure train` first")
     rows = read_scoring_rows(settings, params, subscription_id)
     if rows.empty:
         raise TenureError(
             f"subscription {subscription_id!r} is not on the network",
             hint="only subscriptions on the network are scored; marts.lost_customer has those that left",
         )
+    plan_type = str(rows[PLAN].iloc[0])
+    champion = find_champion(connection, CHURN_MODELS[plan_type])
+    if champion is None:
+        raise TenureError(f"there is no {plan_type} churn model in use", hint="run `tenure train` first")
     model = load_model(model_path(settings, champion.model_run_id), champion.model_sha256, settings)
     inputs = [FeatureColumn(name, kind) for name, kind in champion.details["inputs"]]
     check_contract(rows, inputs)

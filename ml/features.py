@@ -26,6 +26,8 @@ LABEL_TABLE = ("features", "subscription_labels")
 NUMERIC_TYPES = frozenset({"numeric", "real", "double precision", "smallint", "integer", "bigint"})
 # The name of the training target in frames; no feature is called so.
 LABEL = "has_left_in_horizon"
+# Tells which churn model a row belongs to; in a model that learns from both plan types it is an input as well.
+PLAN = "plan_type"
 DATE_TYPES = frozenset({"date", "timestamp with time zone", "timestamp without time zone"})
 
 
@@ -42,7 +44,7 @@ def feature_columns(connection: psycopg.Connection[Any], params: Params) -> list
     columns = _table_columns(connection, FEATURE_TABLE)
     if not columns:
         raise FeatureContractError("table features.subscription_features is missing", hint="run `tenure build` first")
-    needed = [name for name in ("subscription_id", "as_of_date", "is_scoring") if name not in columns]
+    needed = [name for name in ("subscription_id", "as_of_date", "is_scoring", PLAN) if name not in columns]
     if needed:
         raise FeatureContractError(f"features.subscription_features has no column {needed[0]}")
     left_out = {*params.features.keys, *params.features.excluded}
@@ -61,38 +63,52 @@ def frame_columns(frame: pd.DataFrame) -> list[FeatureColumn]:
     ]
 
 
-def latest_labelled_date(connection: psycopg.Connection[Any], params: Params) -> dt.date | None:
-    """The newest as_of_date whose labels are complete, or None when there is none yet."""
+def has_plan(connection: psycopg.Connection[Any], plan_type: str) -> bool:
+    """Whether any subscription is or was of this plan type."""
+    row = connection.execute(
+        sql.SQL("select exists (select from {} where {} = %s)").format(
+            sql.Identifier(*FEATURE_TABLE), sql.Identifier(PLAN)
+        ),
+        (plan_type,),
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def latest_labelled_date(connection: psycopg.Connection[Any], params: Params, plan_type: str) -> dt.date | None:
+    """The newest as_of_date at which labels of this plan type are complete, or None when there is none yet."""
     _check_label_table(connection, params)
     row = connection.execute(
-        sql.SQL("select max(as_of_date) from {} l where {} is not null").format(
-            sql.Identifier(*LABEL_TABLE), _target(params)
-        )
+        sql.SQL("select max(f.as_of_date) {} where {} is not null and f.{} = %s").format(
+            _labelled(), _target(params), sql.Identifier(PLAN)
+        ),
+        (plan_type,),
     ).fetchone()
     return row[0] if row else None
 
 
-def read_training_rows(settings: Settings, params: Params, up_to: dt.date | None = None) -> pd.DataFrame:
+def read_training_rows(
+    settings: Settings, params: Params, up_to: dt.date | None = None, plan_type: str | None = None
+) -> pd.DataFrame:
     """All labelled rows up to the as_of_date `up_to`, ordered by as_of_date and subscription_id.
 
-    Columns: keys, features, and LABEL (1 left within the horizon, 0 stayed). Left out are rows too new to be scored
-    and rows with the flag `labels.left_out_flag`.
+    Columns: keys, features, and LABEL (1 left within the horizon as its plan type defines it, 0 stayed). With a
+    `plan_type` only its rows. Left out are rows too new to be scored and rows with the flag `labels.left_out_flag`.
     """
     with connect("scorer", settings=settings) as connection:
         _check_label_table(connection, params)
         kept: sql.Composable = sql.SQL("")
         if params.labels.left_out_flag in _table_columns(connection, FEATURE_TABLE):
             kept = sql.SQL(" and not coalesce(f.{}, false)").format(sql.Identifier(params.labels.left_out_flag))
+        if plan_type is not None:
+            kept += sql.SQL(" and f.{} = {}").format(sql.Identifier(PLAN), sql.Literal(plan_type))
         statement = sql.SQL(
-            "select {selected}, {target} as {label} from {features} f"
-            " join {labels} l on l.subscription_id = f.subscription_id and l.as_of_date = f.as_of_date"
+            "select {selected}, {target} as {label} {labelled}"
             " where {target} is not null and f.as_of_date <= {up_to}{kept} order by f.as_of_date, f.subscription_id"
         ).format(
             selected=_select_list(connection, params),
             target=_target(params),
             label=sql.Identifier(LABEL),
-            features=sql.Identifier(*FEATURE_TABLE),
-            labels=sql.Identifier(*LABEL_TABLE),
+            labelled=_labelled(),
             up_to=sql.Literal(up_to or dt.date.max),
             kept=kept,
         )
@@ -176,15 +192,25 @@ def _table_columns(connection: psycopg.Connection[Any], table: tuple[str, str]) 
 
 def _check_label_table(connection: psycopg.Connection[Any], params: Params) -> None:
     present = _table_columns(connection, LABEL_TABLE)
-    missing = [name for name in params.labels.columns if name not in present]
+    missing = [name for names in params.labels.columns.values() for name in names if name not in present]
     if missing:
         raise FeatureContractError(f"features.subscription_labels has no column {missing[0]}")
 
 
+def _labelled() -> sql.Composable:
+    return sql.SQL(
+        "from {} f join {} l on l.subscription_id = f.subscription_id and l.as_of_date = f.as_of_date"
+    ).format(sql.Identifier(*FEATURE_TABLE), sql.Identifier(*LABEL_TABLE))
+
+
 def _target(params: Params) -> sql.Composable:
-    """1 when any label column is 1, null while one of them is not known."""
-    columns = sql.SQL(", ").join(sql.SQL("l.{}").format(sql.Identifier(name)) for name in params.labels.columns)
-    return sql.SQL("case when num_nulls({0}) = 0 then greatest({0})::integer end").format(columns)
+    """1 when any label column of the row's plan type is 1, null while one of them is not known."""
+    cases = []
+    for plan_type, names in sorted(params.labels.columns.items()):
+        columns = sql.SQL(", ").join(sql.SQL("l.{}").format(sql.Identifier(name)) for name in names)
+        known = sql.SQL("when {0} then case when num_nulls({1}) = 0 then greatest({1})::integer end")
+        cases.append(known.format(sql.Literal(plan_type), columns))
+    return sql.SQL("case f.{} {} end").format(sql.Identifier(PLAN), sql.SQL(" ").join(cases))
 
 
 def _kind(data_type: str) -> str:

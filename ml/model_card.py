@@ -5,21 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from ml.params import Params
-from ml.registry import CHURN_MODEL, LIFETIME_MODEL, OFFER_MODEL, SEGMENT_MODEL, ModelRun
+from ml.registry import CHURN_MODELS, LIFETIME_MODEL, OFFER_MODEL, SEGMENT_MODEL, ModelRun
 
 _PURPOSE = {
-    CHURN_MODEL: "The probability that a subscription on the network leaves within the horizon of the label.",
+    **{
+        name: f"The probability that a {plan_type} subscription on the network leaves within the horizon of the label."
+        for plan_type, name in CHURN_MODELS.items()
+    },
     SEGMENT_MODEL: "Groups of customers who behave alike, named by what sets them apart from the others.",
     LIFETIME_MODEL: "The discounted margin that a subscription will yet bring, with an interval.",
     OFFER_MODEL: "By how much a contact with an offer lowers the probability of leaving, and whom to contact.",
 }
+_CHURN_LIMITS = (
+    "Subscriptions too new to be judged have no probability; a missing one is not a low one.",
+    "It was measured on months after those it learnt from. A tariff, rival or rule that it has not seen makes it"
+    " worse before that shows: compare `churn_score` with what then happened.",
+    "A reason says what the model reacts to, not what would change the customer's mind: that is for the response to"
+    " offers.",
+)
 _LIMITS = {
-    CHURN_MODEL: (
-        "Subscriptions too new to be judged have no probability; a missing one is not a low one.",
-        "It was measured on months after those it learnt from. A tariff, rival or rule that it has not seen makes it"
-        " worse before that shows: compare `churn_score` with what then happened.",
-        "A reason says what the model reacts to, not what would change the customer's mind: that is for the response to"
-        " offers.",
+    CHURN_MODELS["postpaid"]: _CHURN_LIMITS,
+    CHURN_MODELS["prepaid"]: (
+        *_CHURN_LIMITS,
+        "It did not learn from lines silent beyond the limit (`is_silent`): they have left in all but name.",
     ),
     SEGMENT_MODEL: ("A cluster describes behaviour of one month; it says nothing of why, and nothing of value.",),
     LIFETIME_MODEL: (
@@ -36,7 +44,9 @@ _METHOD = {
     "cross_validation": "Measured by cross-validation, for want of months to hold out.",
 }
 # Told elsewhere on the card, or of no use to a reader.
-_NOT_TOLD = {"inputs", "data_digest", "settings_digest", "promotion", "evaluation"}
+_NOT_TOLD = {"inputs", "data_digest", "settings_digest", "promotion", "evaluation", "learnt_from_plan_types"}
+# Measures of a churn model that the registry keeps among the parameters; profit after EMPC.
+_DETAIL_MEASURES = ("calibrated_decile_count", "campaign_profit_amount", "profitable_contact_share")
 
 
 def model_card(run: ModelRun, params: Params) -> str:
@@ -54,9 +64,11 @@ def model_card(run: ModelRun, params: Params) -> str:
         "## What it looks at",
         _features(run),
         "## What was found",
-        _table([(name, value) for name, value in sorted(details.items()) if name not in _NOT_TOLD]),
+        _table(
+            [(name, value) for name, value in sorted(details.items()) if name not in {*_NOT_TOLD, *_DETAIL_MEASURES}]
+        ),
         "## Where not to trust it",
-        "\n".join(f"- {text}" for text in _LIMITS.get(run.model_name, ())),
+        "\n".join(f"- {text}" for text in (*_pooled(run), *_LIMITS.get(run.model_name, ()))),
         "## How it is known again",
         _table(
             [
@@ -76,13 +88,29 @@ def _learnt_from(run: ModelRun, params: Params) -> list[tuple[str, Any]]:
         ("feature dates", _between(run.train_from_date, run.train_to_date)),
         ("rows", run.train_row_count),
     ]
-    if run.model_name == CHURN_MODEL:
-        labels = params.labels
+    if run.model_name in CHURN_MODELS.values():
+        labels, details = params.labels, run.details
+        kinds = " or ".join(name.removeprefix("label_").replace("_", " ") for name in details["label_columns"])
         rows += [
+            ("plan types", ", ".join(details["learnt_from_plan_types"])),
             ("positive_rate", run.positive_rate),
-            ("label", f"left within {labels.horizon_days} days, from {labels.gap_days} days after the feature date"),
+            (
+                "label",
+                f"{kinds}: left within {labels.horizon_days} days, from {labels.gap_days} days after the feature date",
+            ),
         ]
     return rows
+
+
+def _pooled(run: ModelRun) -> tuple[str, ...]:
+    """What is to be said of a churn model that had too few leavers of its own plan type to learn from them alone."""
+    plan_types = run.details.get("learnt_from_plan_types", ())
+    if len(plan_types) < 2:
+        return ()
+    return (
+        f"Too few {run.details['plan_type']} lines have left for a model of their own: it learnt from lines of all plan"
+        " types, each with its own label, and was measured on its own alone.",
+    )
 
 
 def _measures(run: ModelRun) -> list[tuple[str, Any]]:
@@ -92,6 +120,7 @@ def _measures(run: ModelRun) -> list[tuple[str, Any]]:
         ("auc", run.auc),
         ("top_decile_lift", run.top_decile_lift),
         ("calibration_error", run.calibration_error),
+        *((name, run.details.get(name)) for name in _DETAIL_MEASURES),
     ]
 
 

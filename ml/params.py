@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from tenure.errors import TenureError
 
 PARAMS_FILE = Path(__file__).resolve().parent / "params.yaml"
+PLAN_TYPES = ("postpaid", "prepaid")
 
 
 class _Section(BaseModel):
@@ -34,18 +35,26 @@ class HistoryParams(_Section):
 
 
 class LabelParams(_Section):
-    """What is predicted, and the window that a score speaks of, in days."""
+    """What is predicted, by plan type, and the window that a score speaks of, in days."""
 
-    columns: tuple[str, ...] = Field(min_length=1)
+    columns: dict[str, tuple[str, ...]]
     left_out_flag: str
     gap_days: int = Field(ge=0)
     horizon_days: int = Field(ge=1)
+
+    @field_validator("columns")
+    @classmethod
+    def _names_every_plan(cls, columns: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        if set(columns) != set(PLAN_TYPES) or not all(columns.values()):
+            raise ValueError(f"give the label columns of {' and '.join(PLAN_TYPES)}")
+        return columns
 
 
 class TrainingParams(_Section):
     """Limits and splits of a training."""
 
     minimum_positive_count: int = Field(ge=2)
+    own_model_positive_count: int = Field(ge=2)
     minimum_row_count: int = Field(ge=10)
     maximum_row_count: int = Field(ge=100)
     test_positive_count: int = Field(ge=1)
@@ -61,11 +70,12 @@ class PromotionParams(_Section):
 
 
 class ChurnModelParams(_Section):
-    """Settings of the three learners and of their blend."""
+    """Settings of the learners and of their blend."""
 
     full_evidence_count: int = Field(ge=1)
     blend_folds: int = Field(ge=2)
     boosting: dict[str, Any]
+    additive: dict[str, Any]
     forest: dict[str, Any]
     spline: dict[str, Any]
     rare_level_count: int = Field(ge=1)

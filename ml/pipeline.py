@@ -6,24 +6,25 @@ import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
 import psycopg
 
-from ml import scoring, training, worth_training
+from ml import churn_training, scoring, training, worth_training
 from ml.errors import TrainingRefused
 from ml.explanation import explain_subscription, in_words
 from ml.model_card import model_card
 from ml.params import Params, load_params
-from ml.registry import CHURN_MODEL, LIFETIME_MODEL, OFFER_MODEL, SEGMENT_MODEL, all_runs
+from ml.registry import CHURN_MODELS, LIFETIME_MODEL, OFFER_MODEL, SEGMENT_MODEL, all_runs
 from tenure.db import connect
 from tenure.errors import TenureError
 from tenure.settings import Settings
 
 LOCK = "tenure models"
 STEPS = {
-    CHURN_MODEL: training.train_churn,
+    **{name: partial(churn_training.train_churn, plan_type=plan_type) for plan_type, name in CHURN_MODELS.items()},
     SEGMENT_MODEL: training.train_segments,
     LIFETIME_MODEL: worth_training.train_lifetime,
     OFFER_MODEL: worth_training.train_offers,
@@ -33,9 +34,10 @@ STEPS = {
 def train_if_needed(settings: Settings, params: Params | None = None) -> dict[str, Any]:
     """Train each model that has not yet learnt from the newest month it could learn from.
 
-    Returns a dict by model (churn, customer_segments, lifetime_value, offer_response), each with "status" (trained,
-    kept or refused), "reason" and, where there is a model, "model_run_id" and its measures. Too little data is no
-    error: the last good model stays, and says why. Raises LeakageError when a feature is known only after the outcome.
+    Returns a dict by model (churn_postpaid, churn_prepaid, customer_segments, lifetime_value, offer_response), each
+    with "status" (trained, kept, refused or not_needed), "reason" and, where there is a model, "model_run_id" and its
+    measures. Too little data is no error: the last good model stays, and says why. Raises LeakageError when a feature
+    is known only after the outcome.
     """
     params = params or load_params()
     results: dict[str, Any] = {}
@@ -52,9 +54,9 @@ def train_if_needed(settings: Settings, params: Params | None = None) -> dict[st
 def score(settings: Settings, params: Params | None = None) -> dict[str, Any]:
     """Score every subscription on the network, and place every customer, at the newest as_of_date.
 
-    Returns {"as_of_date", "model_run_id", "subscription_count", "bands", "reason_count", "customer_count",
-    "unseen_values", "unknown_columns", "empty_columns"}. Without a model every row is not_enough_history with no
-    probability. Scoring again replaces the rows of that date by the same rows. Raises ModelFileError,
+    Returns {"as_of_date", "model_run_ids", "subscription_count", "bands", "reason_count", "customer_count",
+    "unseen_values", "unknown_columns", "empty_columns"}. A row whose plan type has no model is not_enough_history
+    with no probability. Scoring again replaces the rows of that date by the same rows. Raises ModelFileError,
     FeatureContractError; nothing is written then.
     """
     with _alone(settings) as connection:

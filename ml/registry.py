@@ -22,10 +22,11 @@ import sklearn
 import skops
 from psycopg import sql
 
-from ml.params import Params
+from ml.params import PLAN_TYPES, Params
 from tenure.settings import Settings
 
-CHURN_MODEL = "churn"
+# One model for each kind of plan: what counts as leaving, and what tells of it, is not the same.
+CHURN_MODELS = {plan_type: f"churn_{plan_type}" for plan_type in PLAN_TYPES}
 SEGMENT_MODEL = "customer_segments"
 OFFER_MODEL = "offer_response"
 LIFETIME_MODEL = "lifetime_value"

@@ -9,23 +9,21 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import psycopg
 
 from ml import worth_scoring
-from ml.features import FeatureColumn, check_contract, has_history, read_scoring_rows, split_inputs
+from ml.churn_scoring import ChurnScores, score_churn
+from ml.features import read_scoring_rows
 from ml.model_file import load_model
 from ml.params import Params
-from ml.reasons import Reason, explain
-from ml.registry import CHURN_MODEL, SEGMENT_MODEL, ModelRun, find_champion, model_path
-from ml.scores import HIGH, MEDIUM, NOT_ENOUGH_HISTORY, replace_rows, risk_bands
+from ml.registry import CHURN_MODELS, SEGMENT_MODEL, find_champion, model_path
+from ml.scores import replace_rows
 from ml.segments import NEW_CUSTOMER, NOT_CLUSTERED, read_behaviour, read_customers
 from tenure.errors import TenureError
 from tenure.settings import Settings
 
 Connection = psycopg.Connection[Any]
-Names = npt.NDArray[np.object_]
 
 
 def score(connection: Connection, settings: Settings, params: Params) -> dict[str, Any]:
@@ -36,17 +34,13 @@ def score(connection: Connection, settings: Settings, params: Params) -> dict[st
             "there is no subscription to score", hint="run `tenure land` and `tenure build` first, then score again"
         )
     as_of_date = pd.Timestamp(rows["as_of_date"].iloc[0]).date()
-    champion = find_champion(connection, CHURN_MODEL)
-    probability = np.full(len(rows), np.nan)
-    bands: Names = np.full(len(rows), NOT_ENOUGH_HISTORY, dtype=object)
-    reasons: list[Reason] = []
-    findings: dict[str, Any] = {"unseen_values": {}, "unknown_columns": [], "empty_columns": []}
-    if champion is not None:
-        probability, bands, reasons, findings = _score_churn(rows, champion, settings, params)
+    champions = {plan_type: find_champion(connection, name) for plan_type, name in CHURN_MODELS.items()}
+    found = score_churn(rows, champions, settings, params)
     customers, segment_run_id = _place_customers(connection, as_of_date, settings, params)
-    run_id = champion.model_run_id if champion else None
     values = worth_scoring.lifetime_rows(connection, as_of_date, settings, params)
-    risk = pd.DataFrame({"churn_probability": probability, "risk_band": bands}, index=rows["subscription_id"])
+    risk = pd.DataFrame(
+        {"churn_probability": found.probability, "risk_band": found.bands}, index=rows["subscription_id"]
+    )
     responses = worth_scoring.offer_rows(connection, as_of_date, risk, settings, params)
     names = rows["subscription_id"].tolist()
     with connection.transaction():
@@ -63,14 +57,14 @@ def score(connection: Connection, settings: Settings, params: Params) -> dict[st
                 "model_run_id",
             ),
             as_of_date,
-            _score_rows(names, as_of_date, probability, bands, run_id, params),
+            _score_rows(names, as_of_date, found, params),
         )
         reason_count = replace_rows(
             connection,
             "churn_reason",
             ("as_of_date", "subscription_id", "reason_rank", "reason_text", "model_run_id"),
             as_of_date,
-            ((as_of_date, names[r.row], r.rank, r.text, run_id) for r in reasons),
+            ((as_of_date, names[r.row], r.rank, r.text, found.run_ids[r.row]) for r in found.reasons),
         )
         customer_count = replace_rows(
             connection,
@@ -91,55 +85,24 @@ def score(connection: Connection, settings: Settings, params: Params) -> dict[st
     connection.commit()
     return {
         "as_of_date": as_of_date.isoformat(),
-        "model_run_id": run_id,
+        "model_run_ids": {plan_type: run.model_run_id if run else None for plan_type, run in champions.items()},
         "subscription_count": count,
-        "bands": dict(sorted(Counter(bands.tolist()).items())),
+        "bands": dict(sorted(Counter(found.bands.tolist()).items())),
         "reason_count": reason_count,
         "customer_count": customer_count,
         "value_count": value_count,
         "response_count": response_count,
         "chosen_count": sum(bool(row[worth_scoring.RESPONSE_COLUMNS.index("is_chosen")]) for row in responses),
-        **findings,
+        "unseen_values": found.unseen_values,
+        "unknown_columns": found.unknown_columns,
+        "empty_columns": found.empty_columns,
     }
 
 
-def _score_churn(
-    rows: pd.DataFrame, champion: ModelRun, settings: Settings, params: Params
-) -> tuple[npt.NDArray[np.float64], Names, list[Reason], dict[str, Any]]:
-    model = load_model(model_path(settings, champion.model_run_id), champion.model_sha256, settings)
-    details = champion.details
-    inputs = [FeatureColumn(name, kind) for name, kind in details["inputs"]]
-    known = {*params.features.keys, *params.features.excluded}
-    found = check_contract(rows.drop(columns=[name for name in rows.columns if name in known]), inputs)
-    frame = split_inputs(rows, inputs)
-    encoded = model.encoder_.transform(frame)
-    # Six digits: what is stored is then the same on every machine, and the bands agree with what is stored.
-    probability = np.round(model.predict_encoded(encoded)[:, 1], 6)
-    probability[~has_history(rows, params)] = np.nan
-    bands = risk_bands(probability, details["bands"])
-    at_risk = np.flatnonzero(np.isin(bands, (HIGH, MEDIUM)))
-    reasons = [
-        Reason(int(at_risk[reason.row]), reason.rank, reason.text, reason.odds_ratio)
-        for reason in explain(model, frame.iloc[at_risk], params.reasons)
-    ]
-    findings = {
-        "unseen_values": model.encoder_.unseen_counts(encoded),
-        "unknown_columns": found["unknown"],
-        "empty_columns": found["empty"],
-    }
-    return probability, bands, reasons, findings
-
-
-def _score_rows(
-    names: list[str],
-    as_of_date: dt.date,
-    probability: npt.NDArray[np.float64],
-    bands: Names,
-    run_id: str | None,
-    params: Params,
-) -> Iterator[tuple[Any, ...]]:
+def _score_rows(names: list[str], as_of_date: dt.date, found: ChurnScores, params: Params) -> Iterator[tuple[Any, ...]]:
     labels = params.labels
-    for subscription_id, chance, band in zip(names, probability, bands, strict=True):
+    columns = (names, found.probability, found.bands, found.run_ids)
+    for subscription_id, chance, band, run_id in zip(*columns, strict=True):
         stored = None if np.isnan(chance) else Decimal(f"{chance:.6f}")
         yield as_of_date, subscription_id, stored, band, labels.horizon_days, labels.gap_days, run_id
 

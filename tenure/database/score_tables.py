@@ -93,4 +93,6 @@ SCORE_TABLES = (
         primary key (as_of_date, subscription_id, campaign_name)
     )
     """,
+    # Before there was a churn model for each plan type there was one for both: it scores nobody any more.
+    "update scores.model_run set is_champion = false where model_name = 'churn' and is_champion",
 )

@@ -11,13 +11,13 @@ import pytest
 from ml import pipeline
 from ml.model_card import model_card
 from ml.params import load_params
-from ml.registry import CHURN_MODEL, ModelRun
+from ml.registry import CHURN_MODELS, ModelRun
 from tenure.errors import TenureError
 from tests.conftest import BuiltWarehouse
 
 RUN = ModelRun(
-    model_run_id="churn_20260831_0123456789ab",
-    model_name=CHURN_MODEL,
+    model_run_id="churn_prepaid_20260831_0123456789ab",
+    model_name=CHURN_MODELS["prepaid"],
     as_of_date=dt.date(2026, 8, 31),
     train_from_date=dt.date(2025, 11, 30),
     train_to_date=dt.date(2026, 5, 31),
@@ -36,6 +36,10 @@ RUN = ModelRun(
             "evaluation": "out_of_time",
             "promotion": "the first model that is better than chance",
             "calibrated_decile_count": 9,
+            "campaign_profit_amount": 1.2345,
+            "plan_type": "prepaid",
+            "learnt_from_plan_types": ["prepaid"],
+            "label_columns": ["label_voluntary_churn", "label_inactive_churn"],
             "inputs": [["tenure_days", "numeric"], ["brand_name", "category"]],
             "data_digest": "d" * 64,
             "settings_digest": "5" * 64,
@@ -50,11 +54,28 @@ def test_card__has_every_figure_of_the_run() -> None:
     card = model_card(RUN, load_params())
     for figure in ("12345", "3144", "0.0271", "0.7519", "3.4321", "0.0042", "2025-11-30 to 2026-05-31", "2026-08-31"):
         assert figure in card
-    for name in ("calibrated_decile_count | 9", "`tenure_days`", "`brand_name`", RUN.model_run_id, "a" * 64, "d" * 64):
+    for name in (
+        "calibrated_decile_count | 9",
+        "campaign_profit_amount | 1.2345",
+        "`tenure_days`",
+        "`brand_name`",
+        RUN.model_run_id,
+        "a" * 64,
+        "d" * 64,
+    ):
         assert name in card
     assert "Measured on feature dates after those it learnt from." in card
     assert "**In use.** The first model that is better than chance." in card
-    assert f"left within {load_params().labels.horizon_days} days" in card
+    label = f"voluntary churn or inactive churn: left within {load_params().labels.horizon_days} days"
+    assert label in card
+    assert "for a model of their own" not in card
+
+
+def test_card__of_a_model_that_learnt_from_both_plans_says_so() -> None:
+    details = RUN.details | {"learnt_from_plan_types": ["postpaid", "prepaid"]}
+    card = model_card(replace(RUN, parameters=json.dumps(details)), load_params())
+    assert "| plan types | postpaid, prepaid |" in card
+    assert "Too few prepaid lines have left for a model of their own" in card
 
 
 def test_card__of_a_run_that_was_not_measured_shows_no_measure() -> None:
@@ -66,7 +87,7 @@ def test_card__of_a_run_that_was_not_measured_shows_no_measure() -> None:
 
 def test_card__of_every_run_of_a_warehouse(built_warehouse: BuiltWarehouse) -> None:
     runs = pipeline.models(built_warehouse.settings)
-    assert {run["model_name"] for run in runs} >= {CHURN_MODEL, "lifetime_value"}
+    assert {run["model_name"] for run in runs} >= {*CHURN_MODELS.values(), "lifetime_value"}
     for run in runs:
         card = pipeline.card(built_warehouse.settings, run["model_run_id"])
         assert card.startswith(f"# {run['model_run_id']}\n")

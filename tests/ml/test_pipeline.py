@@ -19,7 +19,7 @@ from tests.conftest import BuiltWarehouse
 SCORE_TABLES = (
     "churn_score", "churn_reason", "customer_segment", "subscription_lifetime_value", "offer_response", "model_run",
 )  # fmt: skip
-MODELS = {"churn", "customer_segments", "lifetime_value", "offer_response"}
+MODELS = {"churn_postpaid", "churn_prepaid", "customer_segments", "lifetime_value", "offer_response"}
 
 
 def rows(settings: Settings, statement: str) -> list[tuple[Any, ...]]:
@@ -63,17 +63,18 @@ def test_every_subscription_on_the_network__has_one_score(built: Settings) -> No
 
 
 def test_bands__follow_the_probability(built: Settings) -> None:
-    limits = {
-        band: (low, high)
-        for band, low, high in rows(
-            built,
-            "select risk_band, min(churn_probability), max(churn_probability) from scores.churn_score"
-            " where churn_probability is not null group by 1",
-        )
-    }
-    assert "low" in limits
-    ordered = [limits[name] for name in ("low", "medium", "high") if name in limits]
-    assert all(below[1] < above[0] for below, above in pairwise(ordered))
+    limits: dict[str, dict[str, tuple[float, float]]] = {}
+    for run_id, band, low, high in rows(
+        built,
+        "select model_run_id, risk_band, min(churn_probability), max(churn_probability) from scores.churn_score"
+        " where churn_probability is not null group by 1, 2",
+    ):
+        limits.setdefault(run_id, {})[band] = (low, high)
+    assert len(limits) == 2
+    for of_run in limits.values():
+        assert "low" in of_run
+        ordered = [of_run[name] for name in ("low", "medium", "high") if name in of_run]
+        assert all(below[1] < above[0] for below, above in pairwise(ordered))
 
 
 def test_new_subscriptions__have_not_enough_history(built: Settings) -> None:
@@ -108,21 +109,22 @@ def test_reasons__are_words_about_those_at_risk_only(built: Settings) -> None:
 
 
 def test_model_run__says_how_it_was_tested_on_later_months(built: Settings) -> None:
-    (run,) = rows(
+    runs = rows(
         built,
         "select train_to_date, test_from_date, test_to_date, auc, top_decile_lift, calibration_error, positive_rate,"
         " model_sha256, parameters, train_row_count, test_row_count from scores.model_run"
-        " where model_name = 'churn' and is_champion",
+        " where model_name like 'churn%' and is_champion",
     )
-    train_to, test_from, test_to, auc, lift, gap, rate, sha256, parameters, train_rows, test_rows = run
-    assert train_to < test_from <= test_to
-    assert 0.55 <= auc < 0.99
-    assert lift > 1
-    assert gap < 0.05
-    assert 0 < rate < 0.2
-    assert len(sha256) == 64
-    assert json.loads(parameters)["evaluation"] == "out_of_time"
-    assert train_rows > 0 and test_rows > 0
+    assert len(runs) == 2
+    for train_to, test_from, test_to, auc, lift, gap, rate, sha256, parameters, train_rows, test_rows in runs:
+        assert train_to < test_from <= test_to
+        assert 0.55 <= auc < 0.99
+        assert lift > 1
+        assert gap < 0.05
+        assert 0 < rate < 0.2
+        assert len(sha256) == 64
+        assert json.loads(parameters)["evaluation"] == "out_of_time"
+        assert train_rows > 0 and test_rows > 0
 
 
 def test_customers__have_one_segment_and_the_best_tier_of_their_lines(built: Settings) -> None:
@@ -223,19 +225,21 @@ def test_training_from_nothing__gives_the_same_run_and_scores(built: Settings) -
         path.unlink()
     trained = pipeline.train_if_needed(built)
     pipeline.score(built)
-    assert trained["churn"]["status"] == "trained"
+    assert {trained[name]["status"] for name in ("churn_postpaid", "churn_prepaid")} == {"trained"}
     assert content(built) == before
 
 
 def test_corrupt_model_file__is_refused_and_made_again(built: Settings) -> None:
     before = content(built)
-    (run_id,) = rows(built, "select model_run_id from scores.model_run where model_name = 'churn' and is_champion")[0]
+    (run_id,) = rows(
+        built, "select model_run_id from scores.model_run where model_name = 'churn_postpaid' and is_champion"
+    )[0]
     path = built.models_dir / f"{run_id}.skops"
     path.write_bytes(path.read_bytes()[:-10] + b"0123456789")
     with pytest.raises(ModelFileError, match="was changed"):
         pipeline.score(built)
     assert content(built) == before
-    assert pipeline.train_if_needed(built)["churn"]["status"] == "trained"
+    assert pipeline.train_if_needed(built)["churn_postpaid"]["status"] == "trained"
     pipeline.score(built)
     assert content(built) == before
 

@@ -16,7 +16,7 @@ from ml.features import frame_columns
 from ml.model_file import save_model
 from ml.params import load_params
 from ml.promotion import judge
-from ml.registry import CHURN_MODEL, ModelRun, model_path
+from ml.registry import CHURN_MODELS, ModelRun, model_path
 from tenure.settings import Settings
 
 PARAMS = load_params()
@@ -55,7 +55,7 @@ def champion(settings: Settings, columns: list[str], until: str, is_good: bool) 
     day = dt.date.fromisoformat(until)
     return ModelRun(
         run_id,
-        CHURN_MODEL,
+        CHURN_MODELS["postpaid"],
         day,
         day,
         day,

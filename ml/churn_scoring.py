@@ -1,0 +1,98 @@
+"""Churn scores of rows: each by the champion of its plan type, with bands, and reasons of those at risk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ml.features import PLAN, FeatureColumn, check_contract, has_history, split_inputs
+from ml.model_file import load_model
+from ml.params import Params
+from ml.reasons import Reason, explain
+from ml.registry import ModelRun, model_path
+from ml.scores import HIGH, MEDIUM, NOT_ENOUGH_HISTORY, risk_bands
+from tenure.settings import Settings
+
+Names = npt.NDArray[np.object_]
+
+
+@dataclass
+class ChurnScores:
+    """Of n rows: probability (0-1, NaN without one), band and model run (None without one); reasons by position.
+
+    `unseen_values` counts values that are new to the models, by column; `unknown_columns` no model knows,
+    `empty_columns` some model knows and no row of its plan type has.
+    """
+
+    probability: npt.NDArray[np.float64]
+    bands: Names
+    run_ids: Names
+    reasons: list[Reason] = field(default_factory=list)
+    unseen_values: dict[str, int] = field(default_factory=dict)
+    unknown_columns: list[str] = field(default_factory=list)
+    empty_columns: list[str] = field(default_factory=list)
+
+
+def score_churn(
+    rows: pd.DataFrame, champions: Mapping[str, ModelRun | None], settings: Settings, params: Params
+) -> ChurnScores:
+    """Score `rows` (n, with `plan_type` and every feature), each with the champion of its plan type.
+
+    A row whose plan type has no champion has no probability, as one too new. Raises ModelFileError and
+    FeatureContractError.
+    """
+    count = len(rows)
+    found = ChurnScores(
+        np.full(count, np.nan), np.full(count, NOT_ENOUGH_HISTORY, dtype=object), np.full(count, None, dtype=object)
+    )
+    unseen: Counter[str] = Counter()
+    unknown: list[set[str]] = []
+    empty: set[str] = set()
+    for plan_type, champion in champions.items():
+        at = np.flatnonzero((rows[PLAN] == plan_type).to_numpy())
+        if champion is None or not len(at):
+            continue
+        findings = _score_plan(rows.iloc[at], at, champion, found, settings, params)
+        unseen.update(findings[0])
+        unknown.append(set(findings[1]))
+        empty |= set(findings[2])
+    found.unseen_values = dict(unseen)
+    found.unknown_columns = sorted(set.intersection(*unknown)) if unknown else []
+    found.empty_columns = sorted(empty)
+    found.reasons.sort(key=lambda reason: (reason.row, reason.rank))
+    return found
+
+
+def _score_plan(
+    rows: pd.DataFrame,
+    at: npt.NDArray[np.intp],
+    champion: ModelRun,
+    found: ChurnScores,
+    settings: Settings,
+    params: Params,
+) -> tuple[dict[str, int], list[str], list[str]]:
+    """Score the rows of one plan type, which stand at positions `at`, into `found`; returns what was odd about them."""
+    model = load_model(model_path(settings, champion.model_run_id), champion.model_sha256, settings)
+    details = champion.details
+    inputs = [FeatureColumn(name, kind) for name, kind in details["inputs"]]
+    # The plan type chose the model, so that it is known to it even where it is no input.
+    known = {*params.features.keys, *params.features.excluded, PLAN} - {column.name for column in inputs}
+    contract = check_contract(rows.drop(columns=[name for name in rows.columns if name in known]), inputs)
+    frame = split_inputs(rows, inputs)
+    encoded = model.encoder_.transform(frame)
+    # Six digits: what is stored is then the same on every machine, and the bands agree with what is stored.
+    probability = np.round(model.predict_encoded(encoded)[:, 1], 6)
+    probability[~has_history(rows, params)] = np.nan
+    bands = risk_bands(probability, details["bands"])
+    at_risk = np.flatnonzero(np.isin(bands, (HIGH, MEDIUM)))
+    found.reasons += [
+        Reason(int(at[at_risk[reason.row]]), reason.rank, reason.text, reason.odds_ratio)
+        for reason in explain(model, frame.iloc[at_risk], params.reasons)
+    ]
+    found.probability[at], found.bands[at], found.run_ids[at] = probability, bands, champion.model_run_id
+    return model.encoder_.unseen_counts(encoded), contract["unknown"], contract["empty"]
