@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -23,7 +23,7 @@ from tenure.errors import TenureError
 from tenure.settings import Settings
 
 LOCK = "tenure models"
-STEPS = {
+STEPS: dict[str, Callable[[psycopg.Connection[Any], Settings, Params], dict[str, Any]]] = {
     **{name: partial(churn_training.train_churn, plan_type=plan_type) for plan_type, name in CHURN_MODELS.items()},
     SEGMENT_MODEL: training.train_segments,
     LIFETIME_MODEL: worth_training.train_lifetime,

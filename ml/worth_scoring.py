@@ -49,7 +49,7 @@ def lifetime_rows(connection: Connection, as_of_date: dt.date, settings: Setting
         (
             as_of_date, row.subscription_id, row.customer_id, row.kind, _decimal(survival[place].sum(), 2),
             _decimal(margin[place], 2), _decimal(value[place], 2), _decimal(deviation[place], 2),
-            _decimal(model.scale_[row.kind], 4), months, _decimal(params.lifetime_value.annual_discount_rate, 4),
+            _decimal(model.scale_[str(row.kind)], 4), months, _decimal(params.lifetime_value.annual_discount_rate, 4),
             champion.details["currency_code"], champion.model_run_id,
         )
         for place, row in enumerate(rows.itertuples(index=False))
