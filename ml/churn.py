@@ -155,7 +155,10 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
                 (
                     "rank",
                     QuantileTransformer(
-                        n_quantiles=min(1000, row_count), output_distribution="normal", random_state=self.random_state
+                        # A fold that the blend is learnt from has half of the rows.
+                        n_quantiles=min(1000, max(2, row_count // 2)),
+                        output_distribution="normal",
+                        random_state=self.random_state,
                     ),
                 ),
                 ("spline", SplineTransformer(n_knots=int(spline["n_knots"]), degree=int(spline["degree"]))),

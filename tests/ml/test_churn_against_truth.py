@@ -37,8 +37,9 @@ FloatArray = npt.NDArray[np.float64]
 PARAMS = load_params()
 MONTHS, TEST_MONTHS = 20, 6
 WORLDS = [Simulation(seed, 3000, MONTHS, 0, "2025-08") for seed in (1, 2, 3)]
-# 2026-11-29: what was reached is @LEAST@. Of the way from 0.5 to the AUC of the true hazards.
-LEAST = {"prepaid": 0.65, "postpaid": 0.75}
+# Share of the way from 0.5 to the AUC of the true hazards. 2026-11-29: 0.75, 0.76 and 0.78 were reached for prepaid and
+# 0.84 to 0.85 for postpaid lines; a drop below these is a step back. Why not 0.95 stands above.
+LEAST = {"prepaid": 0.72, "postpaid": 0.82}
 CALIBRATED_DECILES = 9
 NAMED = 0.80
 # A cause that doubles the odds of leaving is what has driven somebody away.

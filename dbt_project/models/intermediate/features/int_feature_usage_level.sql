@@ -1,7 +1,7 @@
--- Use of the last 30, 60 and 90 days against the usual: three quarters of the earlier spans of 30 days, at most twelve,
--- saw less than it. A mean would fall with a line that has been fading for months and so hide it, the fullest span would
--- be luck. Everything is counted in shares of what the lines used at that date on average, so that a festival or a
--- season, which moves all of them, is no change of one.
+-- Use of the last 30, 60 and 90 days against the usual: three quarters of the earlier spans of 30 days, at most
+-- twelve, saw less than it. A mean would fall with a line that has been fading for months and so hide it, the fullest
+-- span would be luck. Everything is counted in shares of what the lines used at that date on average, so that a
+-- festival or a season, which moves all of them, is no change of one.
 with usage_window as (
 
     select min(complete_from_date) as complete_from_date
