@@ -23,7 +23,8 @@ from tenure.errors import TenureError
 from tenure.settings import Settings
 
 LOCK = "tenure models"
-STEPS: dict[str, Callable[[psycopg.Connection[Any], Settings, Params], dict[str, Any]]] = {
+Step = Callable[[psycopg.Connection[Any], Settings, Params], dict[str, Any]]
+STEPS: dict[str, Step] = {
     **{name: partial(churn_training.train_churn, plan_type=plan_type) for plan_type, name in CHURN_MODELS.items()},
     SEGMENT_MODEL: training.train_segments,
     LIFETIME_MODEL: worth_training.train_lifetime,
