@@ -24,6 +24,7 @@ BENCHMARKS = {
     "refresh_peer": ("refresh_peer", "refresh_peer"),
     "trust": ("refresh", "trust"),
     "scoring": ("scoring", "scoring"),
+    "training_memory": ("training_memory", "training_memory"),
     "churn_quality": ("churn_quality", "churn_quality"),
     "cookbook": ("cookbook", "cookbook"),
 }
