@@ -6,6 +6,7 @@ and the containers. `tenure.dashboards.web` sets the variables for the first two
 
 import csv
 import hashlib
+import json
 import os
 import re
 from copy import deepcopy
@@ -14,7 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import quote
 
-from flask import Flask, g, jsonify, redirect, request, session
+from flask import Flask, abort, g, jsonify, redirect, request, session
 from superset.config import TALISMAN_CONFIG as STOCK_TALISMAN
 from superset.config import THEME_DARK as STOCK_DARK
 from superset.config import THEME_DEFAULT as STOCK_LIGHT
@@ -251,6 +252,8 @@ def _choose_language() -> Response | None:
         session["locale"] = request.accept_languages.best_match(LANGUAGES) or BABEL_DEFAULT_LOCALE
     if request.method == "GET" and request.path in ("/", HOME_PATH):
         return redirect(_address("executive-overview", session["locale"]))
+    if request.path.startswith("/lang/") and request.path.split("/")[2] not in LANGUAGES:
+        abort(404)  # Superset fails on a language that it does not have.
     asked = re.fullmatch(r"/superset/language_pack/(\w+)/", request.path)
     if asked and asked[1] in CORRECTED:
         return _language_pack(asked[1])
@@ -265,11 +268,41 @@ def _stay_on_the_page(response: Response) -> Response:
     return response
 
 
+_LINK = re.compile(r"\[[^\]]*\]\(/superset/dashboard/([\w-]+)/\)")
+
+
+def _links_of(user, text):
+    """The row of links to other pages without those that this user may not open."""
+    from superset.extensions import db, security_manager
+    from superset.models.dashboard import Dashboard
+
+    roles = set(security_manager.get_user_roles(user))
+    is_admin = any(role.name == "Admin" for role in roles)
+    asked = db.session.query(Dashboard).filter(Dashboard.slug.in_(_LINK.findall(text)))
+    own = {page.slug for page in asked if is_admin or roles & set(page.roles)}
+    parts = [(part, _LINK.fullmatch(part)) for part in text.split(" · ")]
+    return " · ".join(part for part, link in parts if link is None or link[1] in own)
+
+
+def _show_own_links(response: Response) -> Response:
+    """A page as the API sends it to the browser names only pages that the viewer may open."""
+    if request.endpoint != "DashboardRestApi.get" or response.status_code != 200:
+        return response
+    answer = response.get_json()
+    position = json.loads(answer["result"].get("position_json") or "{}")
+    if (links := position.get("MARKDOWN-links")) is not None:
+        links["meta"]["code"] = _links_of(g.user, links["meta"]["code"])
+        answer["result"]["position_json"] = json.dumps(position, ensure_ascii=False)
+        response.set_data(json.dumps(answer, ensure_ascii=False))
+    return response
+
+
 def FLASK_APP_MUTATOR(app: Flask) -> None:
     """Called by Superset with its application."""
     guard_exports()
     app.before_request(_choose_language)
     app.after_request(_stay_on_the_page)
+    app.after_request(_show_own_links)
 
 
 # --- How it looks -----------------------------------------------------------------------------------------------

@@ -128,16 +128,13 @@ def definitions_of(chart: Spec, datasets: dict[str, Spec]) -> Iterator[tuple[str
     datasets: the dataset documents of the chart's language by uuid.
     """
     own = {metric["metric_name"]: metric for metric in datasets[chart["dataset_uuid"]]["metrics"]}
-    kpis = {
-        metric["metric_name"]: metric
-        for dataset in datasets.values()
-        if KPI_DATASET.fullmatch(dataset["table_name"])
-        for metric in dataset["metrics"]
-    }
+    # Those of the KPIs last, so that they count where a dataset has a metric of the same name.
+    by_rank = sorted(datasets.values(), key=lambda dataset: bool(KPI_DATASET.fullmatch(dataset["table_name"])))
+    named = {metric["metric_name"]: metric for dataset in by_rank for metric in dataset["metrics"]}
     filters = chart["query_context"]["queries"][0]["filters"]
     rows = [name for item in filters if item["col"] == "kpi_code" for name in item["val"]]
     for name in rows or metrics_of(chart):
-        metric = kpis[name] if rows else own[name]
+        metric = named[name] if rows else own[name]
         yield metric["verbose_name"], metric["description"]
 
 
@@ -250,6 +247,30 @@ def _table_look(spec: Spec) -> Spec:
     }  # fmt: skip
 
 
+def _board(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
+    """A table whose rows are drawn as cards (see `board_css`): one query for all headlines."""
+    return _table({**spec, "by": ["kpi_label"], "metrics": CARD, "order": "kpi_order"}, dataset)
+
+
+def board_css(title: str) -> str:
+    """The look of a board of this title: no header, six cards in a row."""
+    chart = f'[data-test-chart-name="{title}"]'
+    rules = {
+        "thead, {} colgroup": "display: none",
+        # Superset shows a table once it has measured its header.
+        "[role=presentation]": "visibility: visible !important; height: auto !important; overflow: visible !important",
+        "table, {} tbody": "display: block; width: 100% !important",
+        "tbody": "display: grid !important; grid-template-columns: repeat(6, minmax(0, 1fr)); gap: 10px",
+        "tr": "display: flex; flex-direction: column; padding: 8px 12px; border-left: 4px solid #2F6FDE",
+        "td": "display: block; width: auto !important; padding: 0 !important; border: 0 !important; font-size: 12px;"
+        " line-height: 1.5; text-align: left !important; background: none !important",
+        "td:nth-child(1)": "font-size: 13px; font-weight: 600",
+        "td:nth-child(2)": "font-size: 25px; line-height: 1.4; white-space: nowrap",
+        "td:nth-child(3)": "font-size: 16px; line-height: 1.2; color: #2F6FDE; white-space: pre",
+    }
+    return "".join(f"{chart} {key.format(chart)} {{ {rule}; }}\n" for key, rule in rules.items())
+
+
 def _order(text: str) -> list[Any]:
     """`name` ascending, `-name` descending, as Superset writes it."""
     return [text.removeprefix("-"), not text.startswith("-")]
@@ -312,6 +333,8 @@ def _funnel(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
     return "funnel", params, [_query(list(spec["by"]), [metric], [], 20)]
 
 
+# The lines of a card, from above.
+CARD = ["kpi_headline", "kpi_trend", "kpi_against_month", "kpi_against_year", "kpi_against_target"]
 LINE = {"markerEnabled": True, "markerSize": 5, "opacity": 0.2, "seriesType": "line", "truncateYAxis": False}
 KINDS: dict[str, Callable[[Spec, Dataset], tuple[str, Spec, list[Spec]]]] = {
     "tile": _tile,
@@ -323,6 +346,7 @@ KINDS: dict[str, Callable[[Spec, Dataset], tuple[str, Spec, list[Spec]]]] = {
     "mixed": _mixed,
     "heat": _heat,
     "table": _table,
+    "board": _board,
     "list": _list,
     "sankey": _sankey,
     "bubble": _bubble,

@@ -10,7 +10,7 @@ from tenure.dashboards.definitions import Mart, Metric, read_marts, read_metrics
 from tenure.dashboards.files import read_yaml, yaml_text
 from tenure.dashboards.language import ENGLISH, Language, read_languages
 from tenure.dashboards.pages import page_files
-from tenure.dashboards.scorecard import kpi_values, scorecard_metrics
+from tenure.dashboards.scorecard import board_metrics, kpi_values, scorecard_metrics
 from tenure.dashboards.shapes import ONCE, ONE_MONTH, SINGLE_CURRENCY, expression_of, with_shape
 from tenure.errors import TenureError
 from tenure.settings import Settings
@@ -29,6 +29,8 @@ PUBLICATION = {
         },
     ),
 }
+# Written in capitals where they are part of a name.
+ABBREVIATIONS = ("auc", "kpi", "roi", "sla")
 GENERATED = ("datasets", "charts", "dashboards")
 HEADER = "# Written by `tenure dashboards --generate` from superset/datasets, superset/pages and dbt. Do not edit.\n"
 
@@ -107,7 +109,8 @@ def _dataset(
     columns = [_column(entry, name, source, marts) for name, source in entry["columns"].items()]
     descriptions = {column["column_name"]: column["description"] for column in columns}
     shown = [_kpi_metric(metric) for metric in metrics.values() if _is_wanted(entry, metric)]
-    own = scorecard_metrics(language) if entry.get("kpi_metrics") == "scorecard" else entry.get("metrics", {})
+    written = {"scorecard": scorecard_metrics, "board": board_metrics}.get(entry.get("kpi_metrics", ""))
+    own = written(language) if written else entry.get("metrics", {})
     shown += [_metric(entry, name, settings, descriptions) for name, settings in own.items()]
     dataset: dict[str, Any] = {
         "uuid": entry["uuid"],
@@ -128,9 +131,10 @@ def _dataset(
 
 
 def _column(entry: dict[str, Any], name: str, source: Any, marts: dict[str, Mart]) -> dict[str, Any]:
-    label = ""
+    label = source.get("label", "") if isinstance(source, dict) else ""
+    if isinstance(source, dict) and "mart" in source:
+        source = source["mart"]
     if isinstance(source, dict):
-        label = source.get("label", "")
         data_type, description = source["type"], source["description"]
     else:
         mart = marts.get(source)
@@ -192,5 +196,6 @@ def _metric_entry(name: str, label: str, expression: str, number_format: str, de
 
 
 def _words(name: str) -> str:
-    words = re.sub(r"_(name|amount|id|code|count)$", "", name).replace("_", " ")
-    return words[0].upper() + words[1:]
+    words = re.sub(r"_(name|amount|id|code|count)$", "", name).split("_")
+    text = " ".join(word.upper() if word in ABBREVIATIONS else word for word in words)
+    return text[0].upper() + text[1:]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
-from tenure.dashboards.charts import Dataset, chart_document, definitions_of
+from tenure.dashboards.charts import Dataset, board_css, chart_document, definitions_of
 from tenure.dashboards.files import read_yaml
 from tenure.dashboards.language import Language
 from tenure.errors import TenureError
@@ -54,10 +54,13 @@ def page_files(
     """
     datasets = {name: Dataset(document) for name, document in dataset_documents.items()}
     pages = [_page_in(page, language) for page in read_pages(root)]
-    look = _look_in(read_look(root), language)
+    every = _look_in(read_look(root), language)
     as_of = _chart_in(AS_OF, language)
     files: dict[str, dict[str, Any]] = {}
     for page in pages:
+        # A page may do without some of the filters: each costs a query.
+        wanted = page.get("filters", [item["key"] for item in every["filters"]])
+        look = {**every, "filters": [item for item in every["filters"] if item["key"] in wanted]}
         charts = {"data_as_of": as_of} | {name: chart for row in page["rows"] for name, chart in row["charts"].items()}
         if len(charts) != 1 + sum(len(row["charts"]) for row in page["rows"]):
             raise TenureError(f"page {page['file']} has two charts of one name")
@@ -155,7 +158,7 @@ def _dashboard(
         "published": True,
         "is_managed_externally": True,
         "description": " ".join(page["questions"]),
-        "css": CSS,
+        "css": CSS + "".join(board_css(chart["title"]) for chart in charts.values() if chart["kind"] == "board"),
         "metadata": {
             "native_filter_configuration": filters,
             "color_scheme": "tenure",

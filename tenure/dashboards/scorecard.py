@@ -43,26 +43,58 @@ def kpi_values(metrics: dict[str, Metric], language: Language) -> str:
     return ",\n        ".join(rows)
 
 
+_CHANGE_IN_MONTH = (
+    "Change against the month before: in percent, for shares and scores as a difference in their own unit."
+)
+_CHANGE_IN_YEAR = "Change against the same month of last year; empty when there is no such month yet."
+_AIM = "What the operator aims at; empty without a target."
+_LOWEST, _HEIGHTS, _MONTHS = 0x2581, 8, 13
+
+
 def scorecard_metrics(language: Language) -> dict[str, dict[str, Any]]:
     """The columns of the scorecard, in the form of superset/datasets: label, expression, format, description."""
-    now, before, year = (_value(period) for period in ("now", "month", "year"))
-    points = language.text("pt")
-    target = "sum(target_numerator) filter (where period = 'now')"
-    target_ratio = f"{target} / nullif(sum(target_denominator) filter (where period = 'now'), 0)"
-    wanted = f"case when bool_and(is_ratio) then {target_ratio} else {target} end"
+    texts = _texts(language)
     return {
-        "kpi_now": _entry("This month", _text(now), "The KPI in the chosen month."),
-        "kpi_month_change": _entry(
-            "vs last month", _change(now, before, points),
-            "Change against the month before: in percent, for shares and scores as a difference in their own unit.",
+        "kpi_now": _entry("This month", texts["now"], "The KPI in the chosen month."),
+        "kpi_month_change": _entry("vs last month", texts["month"], _CHANGE_IN_MONTH),
+        "kpi_year_change": _entry("vs last year", texts["year"], _CHANGE_IN_YEAR),
+        "kpi_target": _entry("Target", texts["target"], _AIM),
+        **_order(),
+    }
+
+
+def board_metrics(language: Language) -> dict[str, dict[str, Any]]:
+    """The lines of a card of the board, in the same form: every text says what it is, for a card has no header."""
+    texts = _texts(language)
+    month, year, target = (language.text(word) for word in ("vs last month", "vs last year", "Target"))
+    currency = "case when max(money_code) <> '' and max(unit_text) = '' then max(money_code) || ' ' else '' end"
+    return {
+        "kpi_headline": _entry("This month", f"{currency} || {texts['now']}", "The KPI in the chosen month."),
+        "kpi_trend": _entry(
+            "Thirteen months", f"case when {_ONE} then {_blocks()} end",
+            "The thirteen months up to the chosen one, the lowest value as the lowest block.",
         ),
-        "kpi_year_change": _entry(
-            "vs last year", _change(now, year, points),
-            "Change against the same month of last year; empty when there is no such month yet.",
-        ),
-        "kpi_target": _entry("Target", _text(wanted), "What the operator aims at; empty without a target."),
-        "kpi_order": _entry("Order", "min(kpi_order)", "The order in which dbt defines the KPIs."),
+        "kpi_against_month": _entry("vs last month", f"coalesce({texts['month']} || ' {month}', '')", _CHANGE_IN_MONTH),
+        "kpi_against_year": _entry("vs last year", f"coalesce({texts['year']} || ' {year}', '')", _CHANGE_IN_YEAR),
+        "kpi_against_target": _entry("Target", f"coalesce('{target} ' || {texts['target']}, '')", _AIM),
+        **_order(),
     }  # fmt: skip
+
+
+def _texts(language: Language) -> dict[str, str]:
+    """SQL of the KPI as text, of its change in a month and a year, and of its target."""
+    now, before, year = (_value(f"period = '{period}'") for period in ("now", "month", "year"))
+    points = language.text("pt")
+    return {
+        "now": _text(now),
+        "month": _change(now, before, points),
+        "year": _change(now, year, points),
+        "target": _text(_value("period = 'now'", "target_")),
+    }
+
+
+def _order() -> dict[str, dict[str, Any]]:
+    return {"kpi_order": _entry("Order", "min(kpi_order)", "The order in which dbt defines the KPIs.")}
 
 
 def _entry(label: str, expression: str, description: str) -> dict[str, Any]:
@@ -70,9 +102,8 @@ def _entry(label: str, expression: str, description: str) -> dict[str, Any]:
     return {"label": label, "expression": text, "format": "", "description": description}
 
 
-def _value(period: str) -> str:
-    sides = ("numerator", "denominator")
-    numerator, denominator = (f"sum({side}) filter (where period = '{period}')" for side in sides)
+def _value(rows: str, kind: str = "") -> str:
+    numerator, denominator = (f"sum({kind}{side}) filter (where {rows})" for side in ("numerator", "denominator"))
     return f"case when bool_and(is_ratio) then 1.0 * {numerator} / nullif({denominator}, 0) else {numerator} end"
 
 
@@ -86,3 +117,15 @@ def _change(now: str, before: str, points: str) -> str:
     )
     share = f"to_char(100.0 * (({now}) / nullif({before}, 0) - 1), 'FMS999,990.0') || ' %'"
     return f"case when {_ONE} then case when bool_and(is_difference) then {difference} else {share} end end"
+
+
+def _blocks() -> str:
+    """A block letter for each month, the oldest first; a space where the KPI has no value."""
+    months = ", ".join(_value(f"months_back = {back}") for back in reversed(range(_MONTHS)))
+    letters = "".join(chr(_LOWEST + height) for height in range(_HEIGHTS))
+    share = "(v - min(v) over ()) / nullif(max(v) over () - min(v) over (), 0)"
+    # What a quotient lacks beyond its decimals is not to decide between two blocks.
+    height = f"1 + cast(round(round({_HEIGHTS - 1} * {share}, 6)) as int)"
+    drawn = f"coalesce(substr('{letters}', {height}, 1), ' ')"
+    each = f"select n, {drawn} as letter from unnest(array[{months}]) with ordinality as m (v, n)"  # noqa: S608 (our own names)
+    return f"(select string_agg(letter, '' order by n) from ({each}) as b)"  # noqa: S608

@@ -61,8 +61,11 @@ def with_shape(entry: dict[str, Any], language: Language) -> dict[str, Any]:
         name, source = next(iter(item.items())) if isinstance(item, dict) else (item, mart)
         if name == "region_name":
             columns[name], text = "dim_region", f"coalesce({alias['dim_region']}.region_name, m.region_id) as {name}"
-        elif isinstance(source, dict):
+        elif isinstance(source, dict) and "sql" in source:
             columns[name], text = source, f"{language.sql(source['sql'])} as {name}"
+        elif isinstance(source, dict):
+            # A column of the mart under a label of its own.
+            columns[name], text = {**source, "mart": mart}, f"m.{name}"
         else:
             reference = f"{alias.get(source, 'm')}.{name}"
             value = language.column(reference)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Locator, Page, Request
 
 # A busy machine compiles and serves some 20 MB of scripts on the first visit.
 PATIENCE_SECONDS = 120
@@ -24,13 +25,20 @@ class DashboardPage:
     def __init__(self, page: Page) -> None:
         self.page = page
         self.failures: list[str] = []
+        # What charts and filters ask the server for, one entry a query; a request may hold several.
+        self.queries: list[dict[str, Any]] = []
         page.set_default_timeout(PATIENCE_SECONDS * 1000)
         page.on("response", self._note_failure)
+        page.on("request", self._note_queries)
 
     def _note_failure(self, response: object) -> None:
         status, url = getattr(response, "status", 0), getattr(response, "url", "")
         if status >= 400:
             self.failures.append(f"{status} {url}")
+
+    def _note_queries(self, request: Request) -> None:
+        if request.method == "POST" and "/api/v1/chart/data" in request.url:
+            self.queries += request.post_data_json["queries"]
 
     def log_in(self, url: str, user: str, password: str) -> None:
         """Open the dashboard's address and log in on the form it leads to."""
@@ -44,6 +52,7 @@ class DashboardPage:
     def open(self, url: str) -> None:
         """Go to another page of the session that is logged in, and wait for all its charts."""
         self.failures.clear()
+        self.queries.clear()
         self.page.goto(url)
         self.page.wait_for_selector(CHART)
         self._show_all()
@@ -115,6 +124,11 @@ class DashboardPage:
     def headline(self, title: str) -> str:
         """The big number of a tile, as it is written there."""
         return self.charts()[title].locator(".header-line").inner_text().strip()
+
+    def card(self, title: str) -> list[str]:
+        """The lines of a card of the board below its title."""
+        named = self.page.locator("td", has_text=re.compile(f"^{re.escape(title)}$"))
+        return [line.strip() for line in self.page.locator("tr", has=named).locator("td").all_inner_texts()[1:]]
 
     def cut_off(self) -> list[str]:
         """Headlines and filter names that do not fit into their place."""

@@ -155,7 +155,8 @@ def test_charts_ask_their_dataset_only_for_what_it_has(assets: dict[str, dict[st
 
 
 def test_nothing_is_hard_coded_in_a_chart(assets: dict[str, dict[str, Any]]) -> None:
-    kpis = read_metrics(ROOT / "dbt_project").keys()
+    # The board has one headline that is no KPI of a month.
+    kpis = read_metrics(ROOT / "dbt_project").keys() | {"value_at_risk"}
     for path, chart in assets.items():
         if path.startswith("charts/"):
             assert not strings_in(chart["params"]) & {"SQL", "CUSTOM_SQL"}, path
@@ -286,7 +287,7 @@ def test_bundle_carries_the_connection_of_the_installation_and_no_password() -> 
 def test_charts_and_dashboard_show_the_definitions_of_their_metrics() -> None:
     bundle, _ = compile_bundle(ROOT, "postgresql://tenure_dashboard:secret@127.0.0.1:5432/tenure", {})
     kpis = read_metrics(ROOT / "dbt_project")
-    chart = yaml.safe_load(bundle["charts/executive_overview/churn_rate.yaml"])
+    chart = yaml.safe_load(bundle["charts/executive_overview/churn_rate_by_kind.yaml"])
     assert f"Churn rate: {kpis['churn_rate'].definition}" in chart["description"]
     dashboard = yaml.safe_load(bundle["dashboards/executive_overview.yaml"])
     text = dashboard["position"]["MARKDOWN-definitions"]["meta"]["code"]

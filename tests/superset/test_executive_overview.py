@@ -14,6 +14,9 @@ from tenure.dashboards.bundle import read_assets
 from tests.superset.conftest import SupersetServer
 from tests.superset.page import DashboardPage
 
+AT_RISK = "Value at risk today, of a year"
+# What the page may ask the server for, its filters included.
+MOST_QUERIES = 14
 LAST_FULL_MONTH = "(select max(month) from marts.kpi_monthly where not is_open_month)"
 
 
@@ -55,14 +58,14 @@ def whole(amount: Decimal) -> Decimal:
 
 
 def headlines(page: DashboardPage) -> dict[str, Decimal]:
-    return {title: digits(page.headline(title)) for title in ("Closing base", "Service revenue", "Value at risk")}
+    return {title: digits(page.card(title)[0]) for title in ("Closing base", "Service revenue", AT_RISK)}
 
 
 def expected(server: SupersetServer, region: str | None = None) -> dict[str, Decimal]:
     return {
         "Closing base": kpi(server, "closing_base", region),
         "Service revenue": whole(kpi(server, "service_revenue", region)),
-        "Value at risk": whole(value_at_risk(server, region)),
+        AT_RISK: whole(value_at_risk(server, region)),
     }
 
 
@@ -73,6 +76,29 @@ def test_every_chart_is_drawn_with_data(overview: DashboardPage, superset_server
     assert overview.problems() == []
     assert overview.failures == []
     assert overview.cut_off() == []
+
+
+def test_the_page_asks_the_server_for_little(overview: DashboardPage, superset_server: SupersetServer) -> None:
+    """Counted as the browser sends them, from the first to the last chart drawn."""
+    overview.open(f"{superset_server.base}/superset/dashboard/executive-overview/")
+    filters = overview.page.locator("[data-test='filter-control-name']").count()
+    assert filters == 5
+    # Nothing escapes the count: every chart and filter has asked at least once.
+    assert len(overview.charts()) + filters <= len(overview.queries) <= MOST_QUERIES
+
+
+def test_the_open_month_begins_with_the_whole(overview: DashboardPage, superset_server: SupersetServer) -> None:
+    rows = overview.charts()["Open month to date, by region"].locator("tbody tr")
+    cells = [cell.strip() for cell in rows.first.locator("td").all_inner_texts()]
+    opening, closing = (
+        ask(superset_server, f"select sum({side}_count) from marts.base_movement_monthly where is_open_month")
+        for side in ("opening", "closing")
+    )
+    assert (cells[0], digits(cells[2]), digits(cells[-1])) == ("All regions", opening, closing)
+    regions = ask(
+        superset_server, "select count(distinct region_id) from marts.base_movement_monthly where is_open_month"
+    )
+    assert rows.count() == regions + 1
 
 
 def test_tables_and_definitions_are_read_without_scrolling(overview: DashboardPage) -> None:

@@ -155,3 +155,53 @@ def test_a_scorecard_says_what_the_kpis_are(superset_server: SupersetServer, row
         wanted = target_of([row for row in rows if row["month"] == newest], metric)
         assert shown.get("kpi_target") == written(metric, wanted), name
     assert len(answered) >= 3
+
+
+def blocks(values: list[Any]) -> str:
+    """Thirteen values as block letters, the lowest as the lowest; a space where there is none."""
+    known = [value for value in values if value is not None]
+    low, span = min(known, default=0), max(known, default=0) - min(known, default=0)
+    return "".join(
+        " " if value is None or not span else "▁▂▃▄▅▆▇█"[int(rounded(rounded(7 * (value - low) / span, 6), 0))]
+        for value in values
+    )
+
+
+@pytest.mark.parametrize("region", [None, "Guangzhou"])
+def test_a_card_says_what_the_kpi_is(
+    superset_server: SupersetServer, oracle: Oracle, rows: Rows, region: str | None
+) -> None:
+    newest = max(row["month"] for row in rows)
+    (chart,) = [one for path, one in ASSETS.items() if path == "charts/executive_overview/headlines.yaml"]
+    query = chart["query_context"]["queries"][0]
+    (named,) = [item["val"] for item in query["filters"] if item["col"] == "kpi_code"]
+    wished = {"kpi_code": named, "reporting_month": [f"{newest:%Y-%m}"], "currency_code": ["CNY"]}
+    wished |= {"region_name": [region]} if region else {}
+    filters = [{"col": column, "op": "IN", "val": values} for column, values in wished.items()]
+    number = numbers_of(superset_server, "tables", "table_name")["kpi_board"]
+    answered = ask(superset_server, number, columns=query["columns"], metrics=query["metrics"], filters=filters)
+    cards = {row["kpi_label"]: row for row in answered}
+    here = [row for row in rows if region in (None, row["region_name"]) and row["currency_code"] in ("", "CNY")]
+    months = [newest]
+    while len(months) < 13:
+        months.insert(0, (months[0] - dt.timedelta(days=1)).replace(day=1))
+    for metric in (KPIS[name] for name in named if name != "value_at_risk"):
+        values = [kpi_value([row for row in here if row["month"] == month], metric) for month in months]
+        card = cards[metric.label]
+        text = written(metric, values[-1])
+        is_amount = metric.is_money and metric.unit == "currency"
+        assert card["kpi_headline"] == (f"CNY {text}" if is_amount else text), metric.name
+        assert card["kpi_trend"] == blocks(values), metric.name
+        for line, before, words in (("month", values[-2], "vs last month"), ("year", values[0], "vs last year")):
+            said = change(metric, values[-1], before)
+            assert card[f"kpi_against_{line}"] == (f"{said} {words}" if said else ""), metric.name
+        wanted = written(metric, target_of([row for row in here if row["month"] == newest], metric))
+        assert card["kpi_against_target"] == (f"Target {wanted}" if wanted else ""), metric.name
+    names = {row["region_id"]: row["region_name"] for row in oracle.mart("dim_region")}
+    at_risk = sum(
+        row["value_at_risk_amount"]
+        for row in oracle.mart("churn_watchlist")
+        if region in (None, names[row["region_id"]]) and row["value_at_risk_amount"] is not None
+    )
+    assert cards.pop("Value at risk today, of a year")["kpi_headline"] == f"CNY {rounded(at_risk, 0):,}"
+    assert len(cards) == len(named) - 1

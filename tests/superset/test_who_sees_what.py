@@ -315,6 +315,19 @@ def test_viewers__change_and_manage_nothing(office: Office, role: str) -> None:
         assert answer.status_code in (302, 401, 403, 404), (role, path, answer.status_code)
 
 
+@pytest.mark.parametrize("role", [EXECUTIVE, RETENTION, MANAGER])
+@pytest.mark.parametrize("ending", ["", "-zh"])
+def test_a_page_links_to_the_pages_of_the_role(office: Office, role: str, ending: str) -> None:
+    pages = {path.stem for path in (ROOT / "superset" / "pages").glob("*.yaml")}
+    own = pages if ROLES[role].pages is None else set(ROLES[role].pages)
+    answer = office.of(role).get(f"{office.server.base}/api/v1/dashboard/lifecycle{ending}", timeout=60)
+    assert answer.status_code == 200, answer.text[:300]
+    row = json.loads(answer.json()["result"]["position_json"])["MARKDOWN-links"]["meta"]["code"]
+    linked = {slug.replace("-", "_") for slug in re.findall(rf"/superset/dashboard/([\w-]+?){ending}/", row)}
+    assert linked == own - {"lifecycle"}
+    assert len(re.findall(r"\*\*", row)) == 2 and row.count(" · ") == len(own) - 1
+
+
 PAYLOADS = (
     "=1+1", "+1+1", "-1+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", "\r=1", "\n=1", "＝1+1", "＋1", "－1", "＠SUM(1)",
     '"=1+1', "'=1+1", ' "=1', "  =1", "%0A=1", "|calc", "{=1}", '""=1', "=HYPERLINK(1)",
