@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
@@ -23,6 +24,10 @@ from tenure.warehouse import prepare_warehouse, publish
 from tenure.warehouse.refresh_tables import REFRESH_TABLES
 
 _REFRESHED = ", ".join(f"'{name}'" for name in re.findall(r"table if not exists reference\.(\w+)", REFRESH_TABLES))
+
+# Limits on time live in the benchmarks: a busy machine fails no test.
+hypothesis.settings.register_profile("tenure", deadline=None)
+hypothesis.settings.load_profile("tenure")
 
 # What looks at the one built warehouse, which takes minutes to make and must not be made twice.
 ON_THE_BUILT_WAREHOUSE = ("tests/oracle/", "tests/superset/", "tests/warehouse/", "tests/ml/test_pipeline.py")

@@ -224,7 +224,6 @@ def test_any_history__ends_as_the_oracle_says(warehouse: Settings, zygote: Zygot
         settings=hypothesis_settings(
             max_examples=EXAMPLES,
             stateful_step_count=12,
-            deadline=None,
             derandomize="TENURE_TEST_EXAMPLES" not in os.environ,
             suppress_health_check=list(HealthCheck),
             database=None,

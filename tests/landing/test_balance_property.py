@@ -65,9 +65,7 @@ class Oracle:
 
 
 @given(files=st.lists(st.lists(_line, min_size=1, max_size=15), min_size=1, max_size=3))
-@hypothesis_settings(
-    max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@hypothesis_settings(max_examples=15, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_files__land_as_the_oracle_says(warehouse: Settings, files: list[list[tuple[int, str, str, str]]]) -> None:
     empty_warehouse(warehouse)
     oracle = Oracle()

@@ -87,7 +87,7 @@ TOKENS = [
 ]  # fmt: skip
 
 looked_at = hypothesis_settings(
-    max_examples=EXAMPLES, deadline=None, derandomize=True, print_blob=True,
+    max_examples=EXAMPLES, derandomize=True, print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 

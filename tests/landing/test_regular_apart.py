@@ -41,7 +41,7 @@ def _content(batch: Batch) -> tuple[list[tuple[object, ...]], list[tuple[int, st
     return rows, broken, None if batch.totals is None else batch.totals["b"]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(lines, min_size=1, max_size=8), st.sampled_from(["\n", "\r\n"]))
 def test_block__is_read_as_by_the_slow_parser(texts: list[str], end: str) -> None:
     block = Block("".join(text + end for text in texts).encode(), FIRST_LINE)

@@ -122,7 +122,7 @@ def _frame(contract: Contract, rows: list[dict[str, str | None]]) -> pl.DataFram
 
 
 @given(st.lists(_rows(), min_size=1, max_size=3))
-@settings(max_examples=2000 if os.environ.get("TENURE_TEST_LONG") else 60, deadline=None)
+@settings(max_examples=2000 if os.environ.get("TENURE_TEST_LONG") else 60)
 def test_screen__says_what_the_rules_say(batches: list[list[dict[str, str | None]]]) -> None:
     known = window(CONTRACT, (DAY, DAY), DAY, ZoneInfo("Asia/Shanghai"))
     screen = Screen(CONTRACT, known)

@@ -44,7 +44,7 @@ def fits(rows: pd.DataFrame, picked: np.ndarray, budget: float, per_customer: in
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(candidates, st.integers(0, 15), st.integers(1, 2))
 def test_choice__keeps_every_limit_and_is_within_a_contact_of_the_best(
     rows: list[tuple[int, int, int, int, bool]], budget: int, per_customer: int
