@@ -58,7 +58,7 @@ WORDS = {
 
 
 @dataclass
-class Tested:
+class OutOfTime:
     """Out-of-time rows of a plan type with what is true of them (`true`), and the model that was measured on them."""
 
     rows: pd.DataFrame
@@ -82,11 +82,11 @@ def operator(request: pytest.FixtureRequest, test_base: Path) -> Iterator[BuiltW
 
 
 @pytest.fixture(scope="module", params=PLAN_TYPES)
-def tested(request: pytest.FixtureRequest, operator: BuiltWarehouse) -> Tested:
+def tested(request: pytest.FixtureRequest, operator: BuiltWarehouse) -> OutOfTime:
     return measure(operator.settings, operator.truth, request.param)
 
 
-def measure(settings: Settings, truth: Path, plan_type: str) -> Tested:
+def measure(settings: Settings, truth: Path, plan_type: str) -> OutOfTime:
     """The estimator of a plan type as training measures it: fitted on the earlier months, tested on the later third."""
     training = PARAMS.training.model_copy(update={"test_positive_count": 10**6})
     params = PARAMS.model_copy(update={"training": training})
@@ -104,7 +104,7 @@ def measure(settings: Settings, truth: Path, plan_type: str) -> Tested:
     measured = evaluate_churn(split_inputs(rows, inputs), left, rows["as_of_date"], params, make)
     assert measured.method == "out_of_time"
     assert set(rows[PLAN]) == {plan_type}
-    return Tested(_with_truth(rows, truth), measured, made[-1], inputs)
+    return OutOfTime(_with_truth(rows, truth), measured, made[-1], inputs)
 
 
 def _with_truth(rows: pd.DataFrame, truth: Path) -> pd.DataFrame:
@@ -127,7 +127,7 @@ def expected_auc(score: FloatArray, hazard: FloatArray) -> float:
     return float((leavers * (below + stayers / 2)).sum() / (leavers.sum() * stayers.sum()))
 
 
-def share_of_the_way(tested: Tested) -> float:
+def share_of_the_way(tested: OutOfTime) -> float:
     """How far from 0.5 to the AUC of the true hazards the model comes, among lines free to leave."""
     hazard = tested.true["voluntary_hazard"].to_numpy(dtype=float)
     free = ~np.isnan(hazard)
@@ -136,7 +136,7 @@ def share_of_the_way(tested: Tested) -> float:
     return (reached - 0.5) / (best - 0.5)
 
 
-def named_share(tested: Tested) -> tuple[float, int]:
+def named_share(tested: OutOfTime) -> tuple[float, int]:
     """Of the leavers in the top decile whom a cause drove away, the share with the strongest one among the reasons."""
     probability = tested.measured.test_probability
     top = probability >= np.quantile(probability, 0.9)
@@ -152,7 +152,7 @@ def named_share(tested: Tested) -> tuple[float, int]:
 
 
 @pytest.mark.long
-def test_ranking__comes_near_the_best_reachable(tested: Tested, record_property: Any) -> None:
+def test_ranking__comes_near_the_best_reachable(tested: OutOfTime, record_property: Any) -> None:
     plan_type = tested.true[PLAN].iloc[0]
     share = share_of_the_way(tested)
     record_property("share_of_the_way", share)
@@ -161,12 +161,12 @@ def test_ranking__comes_near_the_best_reachable(tested: Tested, record_property:
 
 
 @pytest.mark.long
-def test_probabilities__are_kept_in_nine_of_ten_deciles(tested: Tested) -> None:
+def test_probabilities__are_kept_in_nine_of_ten_deciles(tested: OutOfTime) -> None:
     assert calibrated_decile_count(tested.left, tested.measured.test_probability) >= CALIBRATED_DECILES
 
 
 @pytest.mark.long
-def test_reasons__name_what_drove_leavers_away(tested: Tested) -> None:
+def test_reasons__name_what_drove_leavers_away(tested: OutOfTime) -> None:
     share, count = named_share(tested)
     assert count >= 20
     assert share >= NAMED
