@@ -164,11 +164,11 @@ def _summary(settings: Settings, seconds: float) -> list[str]:
     landed = load_status(settings)["totals"]
     kpis = _latest_kpis(settings)
     # One churn model for each plan type: churn_postpaid, churn_prepaid.
-    churn = {
-        name.removeprefix("churn_"): row["auc"]
+    measured = [
+        f"AUC {_number(row['auc'], '{:.3f}')} out of time ({row['model_name'].removeprefix('churn_')})"
         for row in published(settings)["models"]
-        if (name := row["model_name"]).startswith("churn_")
-    }
+        if row["model_name"].startswith("churn_")
+    ]
     airflow_url, airflow_user, airflow_password = orchestration.login(settings)
     superset_url, superset_user, superset_password = dashboards.login(settings)
     month, currency = kpis.pop("month"), kpis.pop("currency")
@@ -180,11 +180,7 @@ def _summary(settings: Settings, seconds: float) -> list[str]:
         f"  base        {_number(kpis.get('closing_base'), '{:,.0f}')} subscriptions at the end of {month}",
         f"  ARPU        {_number(kpis.get('arpu'), '{:,.2f}')} {currency}",
         f"  churn       {_number(kpis.get('churn_rate'), '{:.2%}')} of the opening base",
-        "  churn model "
-        + (
-            ", ".join(f"AUC {_number(auc, '{:.3f}')} ({plan}, out of time)" for plan, auc in sorted(churn.items()))
-            or "none yet"
-        ),
+        f"  churn model {', '.join(measured) or 'none yet'}",
         f"  disk        {_disk(settings) / 2**20:,.0f} MB in {settings.home}",
         f"  dashboards  {superset_url}  user {superset_user}, password {superset_password}",
         f"  Airflow     {airflow_url}  user {airflow_user}, password {airflow_password}",
