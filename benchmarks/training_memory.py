@@ -44,7 +44,7 @@ def training_memory() -> dict[str, Any]:
                 connection.execute("delete from scores.model_run")
                 shutil.rmtree(warehouse.settings.models_dir, ignore_errors=True)
                 found.append(warehouse.timed([sys.executable, "-m", "ml", "train"]))
-            trained = dict(
+            trained: dict[str, int] = dict(
                 connection.execute("select model_name, max(train_row_count) from scores.model_run group by 1")
             )
             (months,) = connection.execute("select count(*) from features.subscription_features").fetchone() or (0,)

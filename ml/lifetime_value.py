@@ -382,7 +382,7 @@ def month_number(day: dt.date) -> int:
 
 
 def _by_kind(kind: pd.Series, values: dict[str, float]) -> FloatArray:
-    return np.asarray(kind.map(values), dtype=np.float64)
+    return np.asarray(kind.map(values), dtype=float)
 
 
 def _matrix(X: pd.DataFrame) -> FloatArray:
