@@ -86,7 +86,8 @@ def land(
 def build(
     full_refresh: Annotated[bool, typer.Option("--full-refresh", help="rebuild what dbt builds incrementally")] = False,
 ) -> None:
-    """Build, score with the champion models, test and publish the marts from what has landed."""
+    """Build, score, test and publish the marts from what has landed; glossary and dashboards follow the definitions."""
+    from tenure.dashboards import follow
     from tenure.orchestration.steps import build_models
     from tenure.warehouse import prepare_warehouse, publish
 
@@ -95,11 +96,8 @@ def build(
     build_models(["tag:base"], full_refresh=full_refresh)
     _models("score")
     build_models(["tag:scored"], full_refresh=full_refresh)
-    publication = publish(settings)
-    say(
-        f"published version {publication.publication_id}, as of {publication.as_of_date}: "
-        f"{len(publication.changed_marts)} marts changed, {publication.rows_written} rows written"
-    )
+    say(f"published {publish(settings)}")
+    follow(settings, say)
 
 
 @app.command()

@@ -140,16 +140,23 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+def write_page(root: Path) -> list[Path]:
+    """Write the page of the checkout `root` where it is another than before; returns it in that case."""
+    path, text = root / PAGE, page(root)
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return []
+    path.write_text(text, encoding="utf-8")
+    return [path]
+
+
 def main() -> int:
     """Write the page of this checkout. Returns 1, with one line, when the definitions cannot be used."""
-    root = Path(__file__).resolve().parent.parent
     try:
-        text = page(root)
+        changed = write_page(Path(__file__).resolve().parent.parent)
     except TenureError as error:
         print(f"tenure: {error}", file=sys.stderr)
         return 1
-    (root / PAGE).write_text(text, encoding="utf-8")
-    print(f"wrote {PAGE}")
+    print(f"wrote {PAGE}" if changed else f"{PAGE} says it already")
     return 0
 
 

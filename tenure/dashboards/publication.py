@@ -27,6 +27,12 @@ def refresh(settings: Settings) -> int:
         return connection.execute(FORGET).rowcount
 
 
+def is_installed(settings: Settings) -> bool:
+    """Whether the dashboards were installed with this warehouse, by this checkout or another."""
+    with psycopg.connect(settings.url("superset"), connect_timeout=10) as connection:
+        return "installed" in read_state(connection)
+
+
 def current_publication(settings: Settings) -> str | None:
     """Which version of the marts readers see (its number and instant); None before the first."""
     with connect("dashboard", settings=settings) as connection:

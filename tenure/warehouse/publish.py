@@ -58,6 +58,12 @@ class Publication:
     changed_marts: tuple[str, ...]
     rows_written: int
 
+    def __str__(self) -> str:
+        return (
+            f"version {self.publication_id}, as of {self.as_of_date}: "
+            f"{len(self.changed_marts)} marts changed, {self.rows_written} rows written"
+        )
+
 
 def publish(settings: Settings) -> Publication:
     """Publish what dbt has built. Publishing the same content again writes nothing and keeps the version.

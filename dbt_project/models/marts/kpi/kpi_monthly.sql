@@ -43,7 +43,7 @@ kpis as (
     {% for kpi in kpis %}
         select
             '{{ kpi.code }}' as kpi_code,
-            '{{ kpi.name }}' as kpi_name,
+            {{ dbt.string_literal(dbt.escape_single_quotes(kpi.name)) }} as kpi_name,
             '{{ kpi.unit }}' as unit,
             {{ 'true' if kpi.denominator else 'false' }} as is_ratio
         {% if not loop.last %}union all{% endif %}
