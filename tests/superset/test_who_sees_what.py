@@ -319,7 +319,7 @@ def test_viewers__change_and_manage_nothing(office: Office, role: str) -> None:
 @pytest.mark.parametrize("ending", ["", "-zh"])
 def test_a_page_links_to_the_pages_of_the_role(office: Office, role: str, ending: str) -> None:
     pages = {path.stem for path in (ROOT / "superset" / "pages").glob("*.yaml")}
-    own = pages if ROLES[role].pages is None else set(ROLES[role].pages)
+    own = set(ROLES[role].pages or pages)
     answer = office.of(role).get(f"{office.server.base}/api/v1/dashboard/lifecycle{ending}", timeout=60)
     assert answer.status_code == 200, answer.text[:300]
     row = json.loads(answer.json()["result"]["position_json"])["MARKDOWN-links"]["meta"]["code"]

@@ -1,5 +1,5 @@
--- What became of the rows that were delivered: landed, refused and why, or there already. A file without a business date
--- counts in the month of the latest day for which anything was delivered.
+-- What became of the rows that were delivered: landed, refused and why, or there already. A file without a business
+-- date counts in the month of the latest day for which anything was delivered.
 with loads as (
 
     select
@@ -16,24 +16,28 @@ with loads as (
 ),
 
 -- A row that breaks two rules is one refused row and counts under both.
+broken as (
+
+    select distinct
+        load_id,
+        line_number,
+        rule_name
+    from {{ ref('stg_ops__reject') }}
+
+),
+
 refused as (
 
     select
         loads.month,
         loads.source_name,
         loads.entity_name,
-        reject.rule_name,
+        broken.rule_name,
         count(*) as row_count
     from loads
-    inner join (
-        select distinct
-            load_id,
-            line_number,
-            rule_name
-        from {{ ref('stg_ops__reject') }}
-    ) as reject
-        on loads.load_id = reject.load_id
-    group by loads.month, loads.source_name, loads.entity_name, reject.rule_name
+    inner join broken
+        on loads.load_id = broken.load_id
+    group by loads.month, loads.source_name, loads.entity_name, broken.rule_name
 
 ),
 
