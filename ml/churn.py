@@ -139,6 +139,8 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
             settings = {"random_state": self.random_state, "early_stopping": False, **given}
             # A fixed leaf size that suits ten thousand rows would leave a stump on a few hundred.
             settings["min_samples_leaf"] = max(2, min(int(settings.get("min_samples_leaf", 40)), row_count // 25))
+            # Every level of a category needs a bin of its own.
+            settings["max_bins"] = max([int(settings.get("max_bins", 255)), *codes])
             settings["max_iter"] = max(30, round(int(settings.get("max_iter", 150)) * evidence))
             return HistGradientBoostingClassifier(categorical_features=is_category, **settings)
 
