@@ -24,9 +24,9 @@ from ml.params import Params
 
 # Predictions are cut here before their log odds are blended: a forest may say 0 or 1.
 EDGE = 1e-4
-# Rows predicted at once: their matrix of splines then stays in the cache of the processor, which halves the time.
+# Rows predicted at once: their matrix of splines then stays in the cache of the processor.
 CHUNK = 4_000
-# OpenMP and BLAS threads spin while they wait: on a busy machine two took eight times as long as one.
+# OpenMP and BLAS threads spin while they wait, which costs most where the machine is busy.
 NATIVE_THREADS = 1
 MEMBERS = ("boosting", "additive", "forest", "spline")
 # Pull of the blend towards equal weights, in units of the log loss of one row.
@@ -131,7 +131,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
     def _templates(self, row_count: int, rarer_count: int) -> list[Any]:
         numeric = len(self.encoder_.numeric_)
         codes = self.encoder_.level_counts_
-        # Few leavers cannot support many thresholds: with 60 of them a fifth of the trees ranks better than all.
+        # Few leavers cannot support many thresholds.
         evidence = min(1.0, rarer_count / self.full_evidence_count)
         is_category = [False] * numeric + [True] * len(codes)
 
