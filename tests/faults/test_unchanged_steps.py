@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import psycopg
@@ -11,6 +10,7 @@ import pytest
 from tenure.settings import Settings
 from tenure.transform import read_manifest, run_dbt
 from tenure.unchanged import signatures
+from tests.copied_project import copied_project
 
 SEED = "service_queue"
 # One of which a test changes the text, one a macro, one the contract of what it reads, and one nothing.
@@ -23,23 +23,10 @@ SELECTED = ["build", "--select", "path:seeds", *VIEWS, "--indirect-selection", "
 SELECTED += ["--exclude-resource-type", "unit_test"]
 
 
-class Elsewhere(Settings):
-    """Settings of a warehouse whose project lies in another folder."""
-
-    project_root: Path
-
-    @property
-    def root(self) -> Path:
-        """The folder that holds the project."""
-        return self.project_root
-
-
 @pytest.fixture
 def project(warehouse: Settings, tmp_path: Path) -> Settings:
     """A copy of the project, which a test may change, on a warehouse that has built what is selected."""
-    for name in ("dbt_project", "mappings"):
-        shutil.copytree(warehouse.root / name, tmp_path / name)
-    copied = Elsewhere.model_construct(**warehouse.model_dump(), project_root=tmp_path)
+    copied = copied_project(warehouse, tmp_path)
     assert len(steps(copied)) > 50
     return copied
 

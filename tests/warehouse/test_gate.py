@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from tenure.errors import TenureError
 from tenure.settings import Settings
 from tenure.transform import run_dbt
 from tenure.warehouse import mart_digests, publish
+from tests.copied_project import copied_project
 
 CHECK = "assert_transfers_sum_to_zero_each_month"
 # What the check is made to say, and dbt's word for it.
@@ -24,23 +24,10 @@ BROKEN = {
 }
 
 
-class Elsewhere(Settings):
-    """Settings of a warehouse whose dbt project lies in another folder."""
-
-    project_root: Path
-
-    @property
-    def root(self) -> Path:
-        """The folder that holds the project."""
-        return self.project_root
-
-
 @pytest.fixture
 def project(built_warehouse, tmp_path: Path) -> Iterator[Settings]:
     """Settings with a copy of the dbt project, whose checks may be broken; the check is sound again afterwards."""
-    for name in ("dbt_project", "mappings"):
-        shutil.copytree(built_warehouse.settings.root / name, tmp_path / name)
-    yield Elsewhere.model_construct(**built_warehouse.settings.model_dump(), project_root=tmp_path)
+    yield copied_project(built_warehouse.settings, tmp_path)
     run_dbt(built_warehouse.settings, ["test", "--select", CHECK])
     assert publish(built_warehouse.settings).changed_marts == ()
 
