@@ -124,8 +124,8 @@ def test_model_run__says_how_it_was_tested_on_later_months(built: Settings) -> N
         assert len(sha256) == 64
         assert json.loads(parameters)["evaluation"] == "out_of_time"
         assert train_rows > 0 and test_rows > 0
-    # 2026-11-29: of each plan type some twenty leavers are tested here, and two or three of them in the top decile are
-    # luck; over both they are not. tests/ml/test_churn_against_truth.py measures each on a larger operator.
+    # Of each plan type some twenty leavers are tested here, and two or three of them in the top decile are luck; over
+    # both they are not. tests/ml/test_churn_against_truth.py measures each on a larger operator.
     tested = [run[10] for run in runs]
     assert sum(float(run[4]) * rows for run, rows in zip(runs, tested, strict=True)) / sum(tested) > 1
 
