@@ -33,6 +33,12 @@ MADE: dict[tuple[str, str], Callable[[Row], Any]] = {
     ("pipeline_month", "stage"): lambda row: f"{row['stage_rank']} {row['stage_name']}",
     ("lever_month", "difficulty_score"): lambda row: DIFFICULTY.get(row["execution_difficulty"]),
 }
+# What is made of a row and of all others beside it.
+MADE_OF_ALL: dict[tuple[str, str], Callable[[Row, list[Row]], Any]] = {
+    ("landing_latest", "period_name"): lambda row, rows: (
+        f"{row['month']:%Y-%m}" + (" MTD" if row["month"] == max(one["month"] for one in rows) else "")
+    ),
+}
 # Code of the stage, what follows its name, and what stands there for no stage.
 STAGES = {
     ("lifecycle_trend", "stage"): ("lifecycle_stage_code", "", ""),
@@ -95,6 +101,9 @@ class Oracle:
         if (entry["name"], name) in MADE:
             for row in found:
                 row[name] = MADE[entry["name"], name](row)
+        elif (entry["name"], name) in MADE_OF_ALL:
+            for row in found:
+                row[name] = MADE_OF_ALL[entry["name"], name](row, found)
         elif name in JOINED and (name == "region_name" or entry["columns"][name] != entry["mart"]):
             mart, key = JOINED[name]
             names = {row[key]: row[name] for row in self.mart(mart)}
