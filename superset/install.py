@@ -3,12 +3,14 @@
 Input: one JSON document on stdin (made by `tenure.dashboards.provisioning`):
   admin: {username, password}; bundle: {path: YAML text}; passwords: {path: text};
   roles: [{name, connection, datasets: [uuid], dashboards: [uuid], has_sql_lab}], connection: the name of a database;
+  reports: {role, email, schedules: [...]} as `tenure.dashboards.reports` describes;
   initialise: whether tables, permissions and the stock roles have to be brought up to date first.
 Output: `step NAME` before each step, and one last line `done JSON` with the seconds per step and the object counts.
 One process and one `create_app` for everything: three separate `superset` commands take more than twice the time.
 """
 
 import json
+import secrets
 import sys
 import time
 from pathlib import Path
@@ -173,6 +175,73 @@ def ensure_roles(roles: list[dict[str, Any]]) -> None:
     db.session.commit()
 
 
+def ensure_reports(role: str | None, email: str | None, schedules: list[dict[str, Any]]) -> int:
+    """Exactly these alerts and reports, beside what people made themselves. Returns how many were removed.
+
+    What was last found and told stays with each: an installation is no reason to send an alarm again.
+    """
+    from flask import current_app
+    from superset.extensions import db
+    from superset.models.core import Database
+    from superset.models.dashboard import Dashboard
+    from superset.models.slice import Slice
+    from superset.reports.models import ReportRecipients, ReportSchedule
+
+    reporter = ensure_reporter(role, email)
+    every = db.session.query(ReportSchedule).all()
+    ours = {mark: one for one in every if (mark := one.extra.get("tenure"))}
+    by_name = {(one.type, one.name): one for one in every}
+    wanted = {one["key"] for one in schedules}
+    leftovers = [one for mark, one in ours.items() if mark not in wanted]
+    for one in leftovers:
+        db.session.delete(one)
+    db.session.flush()
+    warehouse = db.session.query(Database).filter_by(database_name=current_app.config["WAREHOUSE"]).one()
+    for asked in schedules:
+        one = ours.get(asked["key"]) or by_name.get((asked["type"], asked["name"]))
+        if one is None or one in leftovers:
+            one = ReportSchedule()
+            db.session.add(one)
+        for name in ("name", "type", "description", "crontab", "timezone", "sql", "grace_period", "working_timeout",
+                     "log_retention"):  # fmt: skip
+            setattr(one, name, asked[name])
+        one.active = bool(asked["recipients"])
+        one.extra_json = json.dumps({"tenure": asked["key"], "language": asked["language"]})
+        one.email_subject = asked["name"]
+        one.report_format = "PNG"
+        one.owners = [reporter]
+        one.chart = db.session.query(Slice).filter_by(uuid=asked["chart"]).one() if asked["chart"] else None
+        dashboard = asked["dashboard"]
+        one.dashboard = db.session.query(Dashboard).filter_by(uuid=dashboard).one() if dashboard else None
+        if asked["type"] == "Alert":
+            one.database = warehouse
+            one.validator_type, one.validator_config_json = "not null", "{}"
+        to = json.dumps({"target": asked["recipients"], "ccTarget": "", "bccTarget": ""})
+        one.recipients = [ReportRecipients(type="Email", recipient_config_json=to)] if one.active else []
+    db.session.commit()
+    return len(leftovers)
+
+
+def ensure_reporter(role: str | None, email: str | None) -> Any:
+    """The user who asks and draws for mails: of this role, and with a password that nobody knows."""
+    from report_mails import REPORTER
+    from superset.extensions import db, security_manager
+
+    roles = [security_manager.find_role(role)] if role else []
+    reporter = security_manager.find_user(username=REPORTER)
+    if reporter is None:
+        reporter = security_manager.add_user(
+            username=REPORTER, first_name="Tenure", last_name="Reports", email=f"{REPORTER}@tenure.localhost",
+            role=roles, password=secrets.token_urlsafe(48),
+        )  # fmt: skip
+    reporter.roles, reporter.active = roles, True
+    taken = db.session.query(type(reporter)).filter_by(email=email).filter(type(reporter).id != reporter.id).first()
+    # A failure is told to the owner's address; one that is somebody's own already stays with him.
+    reporter.email = email if email and not taken else f"{REPORTER}@tenure.localhost"
+    db.session.commit()
+    return reporter
+
+
 def count_objects() -> dict[str, int]:
     """How many objects installed from files there are, by kind."""
     from superset.connectors.sqla.models import SqlaTable
@@ -208,6 +277,7 @@ def main() -> None:
         import_assets(admin, request["bundle"], request["passwords"])
         removed = remove_leftovers(request["bundle"])
         ensure_roles(request["roles"])
+        removed += ensure_reports(**request["reports"])
         app.sync_config_to_db()
         step("")
         print("done " + json.dumps({"seconds": step.seconds, "objects": count_objects(), "removed": removed}))

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +23,10 @@ from superset.config import THEME_DEFAULT as STOCK_LIGHT
 from superset.security import SupersetSecurityManager
 from superset.translations.utils import get_language_pack
 from werkzeug.wrappers import Response
+
+# Superset loads this file by its path; what stands beside it is found like this.
+sys.path.append(str(Path(__file__).parent))
+import report_mails
 
 APP_NAME = "Tenure"
 SECRET_KEY = os.environ["SUPERSET_SECRET_KEY"]
@@ -55,7 +60,9 @@ FEATURE_FLAGS = {
     "DRILL_BY": True,
     "EMBEDDABLE_CHARTS": False,
     "ENABLE_TEMPLATE_PROCESSING": False,
+    **report_mails.FLAGS,
 }
+globals().update(report_mails.SETTINGS)
 
 
 # --- Who reads as whom ------------------------------------------------------------------------------------------
@@ -207,17 +214,6 @@ DATA_CACHE_CONFIG = _cache("data", timedelta(days=1))
 if REDIS_URL:
     RATELIMIT_STORAGE_URI = REDIS_URL
 
-
-class CELERY_CONFIG:
-    """The worker and beat of the production shape; the demo starts neither."""
-
-    broker_url = REDIS_URL or "memory://"
-    result_backend = REDIS_URL or None
-    imports = ("superset.sql_lab", "superset.tasks.scheduler")
-    worker_prefetch_multiplier = 1
-    task_acks_late = True
-
-
 # --- In which language -------------------------------------------------------------------------------------------
 # Superset speaks these; the dashboards are in each of them (superset/language). Before somebody chooses one in the
 # menu, the browser's own counts.
@@ -303,6 +299,7 @@ def FLASK_APP_MUTATOR(app: Flask) -> None:
     app.before_request(_choose_language)
     app.after_request(_stay_on_the_page)
     app.after_request(_show_own_links)
+    report_mails.attach(app)
 
 
 # --- How it looks -----------------------------------------------------------------------------------------------

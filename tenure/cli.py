@@ -15,6 +15,7 @@ import typer
 from tenure.contract_commands import contract_app
 from tenure.errors import TenureError
 from tenure.landing_commands import register as register_landing
+from tenure.mail_commands import mail_app
 from tenure.outages import noted_defect, of_exception
 from tenure.protection.commands import register as register_protection
 from tenure.settings import get_settings
@@ -29,6 +30,7 @@ app = typer.Typer(
 db_app = typer.Typer(no_args_is_help=True, help="The embedded database: start, stop, status, url.")
 app.add_typer(db_app, name="db")
 app.add_typer(contract_app, name="contract")
+app.add_typer(mail_app, name="mail")
 register_landing(app)
 register_protection(app)
 

@@ -72,13 +72,13 @@ def _superset(settings: Settings) -> Finding:
 
 
 def find_browser() -> Path | None:
-    """A Chromium that tests can drive, or None."""
+    """A Chromium that can be driven, or None."""
     return next((Path(found) for name in BROWSERS if (found := shutil.which(name))), None)
 
 
 def _browser() -> Finding:
     browser = find_browser()
-    detail = str(browser) if browser else "only tests need it: apt-get install chromium"
+    detail = str(browser) if browser else "pictures in mails and tests need it: apt-get install chromium"
     return Finding("browser", browser is not None, False, detail)
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, get_args
 from urllib.parse import quote, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tenure.errors import TenureError
@@ -26,6 +26,7 @@ Role = Literal["owner", "loader", "transformer", "scorer", "dashboard", "retenti
 ROLES: tuple[Role, ...] = get_args(Role)
 # A login of a regional manager (superset/roles.yaml).
 REGIONAL_LOGIN = re.compile(r"region_[a-z][a-z0-9_]{0,30}")
+ADDRESS = re.compile(r"[^\s@,;<>\"]+@[^\s@,;<>\"]+")
 SERVICE_DATABASES = ("airflow", "superset")
 
 Port = Annotated[int, Field(ge=1024, le=65535)]
@@ -52,6 +53,15 @@ class Settings(BaseSettings):
     s3_region: str | None = None
     s3_access_key: SecretStr | None = None
     s3_secret_key: SecretStr | None = None
+    mail_host: str | None = None
+    mail_port: int = Field(default=587, ge=1, le=65535)
+    mail_security: Literal["starttls", "tls", "none"] = "starttls"
+    mail_user: str | None = None
+    mail_password: SecretStr | None = None
+    mail_from: str | None = None
+    mail_to: str | None = None
+    mail_to_zh: str | None = None
+    dashboards_url: str | None = None
     bind_address: str = "127.0.0.1"
     postgres_port: Port | None = None
     airflow_port: Port | None = None
@@ -74,6 +84,22 @@ class Settings(BaseSettings):
         parts = urlsplit(value or "")
         if value is not None and (parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc):
             raise ValueError("it is not an address such as https://store.example:9000, without credentials")
+        return value
+
+    @field_validator("mail_from", "mail_to", "mail_to_zh")
+    @classmethod
+    def _addresses(cls, value: str | None, info: ValidationInfo) -> str | None:
+        split = [value] if info.field_name == "mail_from" else (value or "").split(",")
+        parts = [] if value is None else [str(part).strip() for part in split]
+        if wrong := [part for part in parts if not ADDRESS.fullmatch(part)]:
+            raise ValueError(f"{wrong[0]!r} is not an address such as board@operator.example")
+        return ", ".join(parts) or None
+
+    @field_validator("mail_password")
+    @classmethod
+    def _not_in_clear(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is not None and info.data.get("mail_security") == "none":
+            raise ValueError("with TENURE_MAIL_SECURITY=none it would cross the network in clear")
         return value
 
     @field_validator("time_zone")
@@ -129,6 +155,11 @@ class Settings(BaseSettings):
     def is_embedded(self) -> bool:
         """Whether Tenure runs its own Postgres (no TENURE_DATABASE_URL given)."""
         return self.database_url is None
+
+    def mail_receivers(self, language: str) -> str:
+        """Who gets alerts and reports in this language: addresses with commas; empty when nothing is sent."""
+        to = {"en": self.mail_to, "zh": self.mail_to_zh}.get(language)
+        return to if to and self.mail_host else ""
 
     @property
     def secrets(self) -> Secrets:

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 
 from tenure.dashboards.bundle import compile_bundle
+from tenure.dashboards.reports import report_requests
 from tenure.dashboards.roles import logins_read_as, role_requests
 from tenure.dashboards.state import read_state, table_exists, write_state
 from tenure.dashboards.web import ADMIN, interpreter, superset_environment, working_dir
@@ -19,6 +20,9 @@ from tenure.errors import TenureError
 from tenure.settings import Settings
 
 Progress = Callable[[str], None]
+
+# What decides on tables, permissions and stock roles.
+CONFIGURATION = ("requirements.txt", "superset_config.py", "report_mails.py")
 
 # What people can change in an installed object. `changed_on` is no help, Superset touches it for reasons of its own;
 # so it does with the colours that a browser worked out and sent back.
@@ -49,7 +53,16 @@ select md5(coalesce(string_agg(line, '|' order by line), '')) from (
       from dashboard_roles as dr join dashboards as d on d.id = dr.dashboard_id where dr.role_id = r.id)))
     from ab_role as r where r.id in (select role_id from dashboard_roles)
   union all
-  select md5(concat_ws('|', 'user', username, password, active)) from ab_user where username = 'admin'
+  select md5(concat_ws('|', 'report', r.type, r.name, r.description, r.active, r.crontab, r.timezone, r.report_format,
+      r.sql, r.grace_period, r.validator_type, r.extra_json, d.database_name, c.uuid, p.uuid,
+      (select string_agg(type || recipient_config_json, ';' order by id) from report_recipient
+      where report_schedule_id = r.id)))
+    from report_schedule as r left join dbs as d on d.id = r.database_id left join slices as c on c.id = r.chart_id
+    left join dashboards as p on p.id = r.dashboard_id where r.extra_json like '%"tenure"%'
+  union all
+  select md5(concat_ws('|', 'user', username, password, active, email,
+      (select string_agg(role_id::text, ';' order by role_id) from ab_user_role where user_id = ab_user.id)))
+    from ab_user where username in ('admin', 'tenure_reports')
 ) as installed
 """
 
@@ -65,7 +78,7 @@ class Provisioned:
 
 
 def provision(settings: Settings, progress: Progress) -> Provisioned:
-    """Make Superset's tables, administrator, roles, warehouse connection, datasets, charts and dashboards.
+    """Make Superset's tables, administrator, roles, warehouse connection, datasets, charts, dashboards and reports.
 
     The result is the same whatever was there before; what people made themselves in Superset is left alone. When
     nothing differs from the files it only looks, which takes a moment. Needs the running database server.
@@ -78,6 +91,7 @@ def provision(settings: Settings, progress: Progress) -> Provisioned:
         "bundle": bundle,
         "passwords": passwords,
         "roles": role_requests(settings.root),
+        "reports": report_requests(settings),
     }
     # What the installer does with the request is part of what is asked for.
     installer = (settings.root / "superset" / "install.py").read_text(encoding="utf-8")
@@ -136,7 +150,7 @@ def _follow(process: subprocess.Popen[str], request: dict[str, Any], progress: P
 
 def _base_fingerprint(settings: Settings) -> str:
     """Changes when tables, permissions or stock roles may have to change: Superset's version, its settings."""
-    parts = [(settings.root / "superset" / name).read_bytes() for name in ("requirements.txt", "superset_config.py")]
+    parts = [(settings.root / "superset" / name).read_bytes() for name in CONFIGURATION]
     return _digest(b"\0".join(parts))
 
 

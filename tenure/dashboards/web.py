@@ -15,6 +15,7 @@ from tenure.settings import Settings
 
 ADMIN = "admin"
 WEB = "superset-web"
+WORKER = "superset-worker"
 HOME_PATH = "/superset/welcome/"  # the executive overview in the viewer's language: see superset_config.py
 # What a process needs of the caller's environment. The rest (PYTHONPATH, AIRFLOW_*, ...) must not leak in.
 INHERITED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TZ")
@@ -38,8 +39,27 @@ def superset_environment(settings: Settings) -> dict[str, str]:
         "SUPERSET_METADATA_URL": settings.url("superset"),
         "SUPERSET_CACHE_DIR": str(working_dir(settings) / "cache"),
         "SUPERSET_HOME": str(working_dir(settings)),
+        **_mail_environment(settings),
         "PYTHONUNBUFFERED": "1",
         "DO_NOT_TRACK": "1",
+    }
+
+
+def worker_environment(settings: Settings) -> dict[str, str]:
+    """That of the one process which sends mails: with the password of the mail server."""
+    password = settings.mail_password.get_secret_value() if settings.mail_password else ""
+    return {**superset_environment(settings), "SUPERSET_SENDS_MAILS": "1", "SUPERSET_SMTP_PASSWORD": password}
+
+
+def _mail_environment(settings: Settings) -> dict[str, str]:
+    return {
+        "SUPERSET_SMTP_HOST": settings.mail_host or "",
+        "SUPERSET_SMTP_PORT": str(settings.mail_port),
+        "SUPERSET_SMTP_SECURITY": settings.mail_security,
+        "SUPERSET_SMTP_USER": settings.mail_user or "",
+        "SUPERSET_SMTP_FROM": settings.mail_from or "",
+        "SUPERSET_INNER_URL": base_url(settings),
+        "SUPERSET_PUBLIC_URL": settings.dashboards_url or "",
     }
 
 
@@ -66,13 +86,13 @@ def login(settings: Settings) -> tuple[str, str, str]:
 
 
 def superset_services(settings: Settings) -> list[Service]:
-    """The processes that serve the dashboards on this machine: one web server.
+    """The processes of Superset on this machine: one web server, and one that sends mails where there is a mail server.
 
     While it does not run, its port is looked at: one that somebody else took in the meantime is replaced.
     """
     if settings.superset_port is None and running_pid(settings, WEB) is None:
         ReservedPorts(settings.home / "ports.json").replace_if_busy("superset")
-    return [
+    web = [
         Service(
             name=WEB,
             # `python -m`, because a script's first line cannot name an interpreter in a folder with a space.
@@ -92,6 +112,19 @@ def superset_services(settings: Settings) -> list[Service]:
             ready_seconds=180.0,
         )
     ]  # fmt: skip
+    return [*web, worker_service(settings)] if settings.mail_host else web
+
+
+def worker_service(settings: Settings) -> Service:
+    """The process that looks each minute at which alert or report is due."""
+    return Service(
+        name=WORKER,
+        argv=[str(interpreter(settings)), str(settings.root / "superset" / "report_worker.py")],
+        env=worker_environment(settings),
+        log_path=settings.logs_dir / "superset-worker.log",
+        ready=lambda: running_pid(settings, WORKER) is not None,
+        cwd=working_dir(settings),
+    )
 
 
 def is_serving(settings: Settings, seconds: float = 5.0) -> bool:

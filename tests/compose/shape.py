@@ -102,6 +102,7 @@ class PlainProcesses:
             ("@postgres:5432", f"@127.0.0.1:{self.postgres_port}"),
             ("//postgres:5432", f"//127.0.0.1:{self.postgres_port}"),
             ("@redis:6379", f"@127.0.0.1:{self.redis_port}"),
+            ("//superset-web:8088", f"//127.0.0.1:{self.superset_port}"),
             ("//airflow-api-server:8080", f"//127.0.0.1:{self.airflow_port}"),
             ("127.0.0.1:8080", f"127.0.0.1:{self.airflow_port}"),
             ("127.0.0.1:8088", f"127.0.0.1:{self.superset_port}"),

@@ -15,6 +15,7 @@ import requests
 from tenure import services
 from tenure.dashboards import Provisioned, login, provision, refresh, superset_services
 from tenure.settings import Settings
+from tests.superset.mails import READERS
 from tests.superset.page import DashboardPage
 
 if TYPE_CHECKING:
@@ -51,9 +52,13 @@ class SupersetServer:
 @pytest.fixture(scope="session")
 def superset_server(built_warehouse: BuiltWarehouse) -> Iterator[SupersetServer]:
     settings = built_warehouse.settings
+    # Nobody listens there before a test of mails does.
+    mail = {"mail_host": "127.0.0.1", "mail_port": settings.port("mail_catcher"), "mail_security": "none"}
+    readers = {"mail_to": READERS["en"], "mail_to_zh": READERS["zh"]}
+    settings = settings.model_copy(update=mail | readers)
     installed = provision(settings, lambda line: None)
     refresh(settings)
-    (service,) = superset_services(settings)
+    service = superset_services(settings)[0]
     services.start(settings, service)
     url, user, password = login(settings)
     base = url.split("/superset/")[0]

@@ -18,6 +18,7 @@ from tenure.dashboards.charts import TIME_FORMATS
 from tenure.dashboards.datasets import dataset_documents, read_entries
 from tenure.dashboards.language import ENGLISH, Language, read_languages
 from tenure.dashboards.pages import page_files
+from tenure.dashboards.reports import alarm_sql, read_reports
 from tenure.errors import TenureError
 from tenure.settings import ROOT
 from tests.superset.conftest import SupersetServer
@@ -32,6 +33,10 @@ TEXT = re.compile(r"'(?:[^']|'')*'")
 def language(request: pytest.FixtureRequest) -> Language:
     found = TRANSLATED[request.param]
     page_files(ROOT, dataset_documents(ROOT, found), found)
+    for entry in read_reports(ROOT):
+        found.text(entry["title"]), found.text(entry["about"])
+        if "sql" in entry:
+            alarm_sql(entry, found, "UTC")
     return found
 
 

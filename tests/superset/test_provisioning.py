@@ -10,9 +10,11 @@ import requests
 
 from tenure.dashboards import provision, refresh
 from tenure.dashboards.bundle import of_kind, read_assets
-from tenure.dashboards.language import code_of
+from tenure.dashboards.language import code_of, read_languages
+from tenure.dashboards.reports import alarm_sql, read_reports
 from tenure.dashboards.roles import logins_read_as
 from tests.superset.conftest import SupersetServer
+from tests.superset.mails import READERS
 
 TABLES = {"databases": "dbs", "datasets": "tables", "charts": "slices", "dashboards": "dashboards"}
 COPY_OF_A_CHART = """
@@ -20,6 +22,11 @@ insert into slices (uuid, slice_name, viz_type, datasource_id, datasource_type, 
                     is_managed_externally)
 select gen_random_uuid(), %s, viz_type, datasource_id, datasource_type, datasource_name, params, perm, %s
 from slices where slice_name = 'Churn rate' order by uuid limit 1
+"""
+COPY_OF_AN_ALARM = """
+insert into report_schedule (id, type, name, crontab, timezone, sql, extra_json, active)
+select nextval('report_schedule_id_seq'), 'Alert', %s, crontab, timezone, sql, %s, false
+from report_schedule where name = 'The balance is broken'
 """
 PERMISSIONS_OF_EXECUTIVES = """
 select permission.name, view.name
@@ -46,6 +53,28 @@ def file_uuids(server: SupersetServer, kind: str) -> list[str]:
     return sorted(found)
 
 
+def installed_alarms(server: SupersetServer) -> set[tuple[str, str, str | None, str | None]]:
+    """Name, type, SQL and reader of each alert and report."""
+    with psycopg.connect(server.settings.url("superset")) as connection:
+        rows = connection.execute(
+            "select r.name, r.type, case when r.active then r.sql end,"
+            " (select recipient_config_json::jsonb ->> 'target' from report_recipient where report_schedule_id = r.id)"
+            " from report_schedule as r"
+        )
+        return set(rows.fetchall())
+
+
+def file_alarms(server: SupersetServer) -> set[tuple[str, str, str | None, str | None]]:
+    """What superset/reports.yaml says, in each language."""
+    found = set()
+    for language in read_languages(server.settings.root):
+        for entry in read_reports(server.settings.root):
+            sql = alarm_sql(entry, language, server.settings.time_zone) if "sql" in entry else None
+            kind = "Alert" if "sql" in entry else "Report"
+            found.add((language.text(entry["title"]), kind, sql, READERS[language.code]))
+    return found
+
+
 def chart_ids(server: SupersetServer) -> dict[str, int]:
     with psycopg.connect(server.settings.url("superset")) as connection:
         rows = connection.execute(
@@ -59,6 +88,11 @@ def test_exactly_the_objects_of_the_files_are_installed(superset_server: Superse
     assert installed_uuids(superset_server, kind) == file_uuids(superset_server, kind)
     assert superset_server.installed.is_changed
     assert superset_server.installed.objects[kind] == len(file_uuids(superset_server, kind))
+
+
+def test_exactly_the_alarms_of_the_file_are_installed(superset_server: SupersetServer) -> None:
+    assert installed_alarms(superset_server) == file_alarms(superset_server)
+    assert len(file_alarms(superset_server)) == 8
 
 
 @pytest.mark.parametrize("code", ["en", pytest.param("zh", marks=pytest.mark.long)])
@@ -112,14 +146,31 @@ def test_installation_restores_edited_objects_removes_leftovers_and_keeps_what_p
         connection.execute("delete from slices where slice_name = 'ARPU'")
         for name, is_ours in (("Leftover of an older version", True), ("Somebody's own chart", False)):
             connection.execute(COPY_OF_A_CHART, (name, is_ours))
+        connection.execute(
+            "update report_schedule set sql = 'select 1', active = false where name = 'The data is late'"
+        )
+        connection.execute("update report_schedule set last_state = 'Success' where name = 'The balance is broken'")
+        connection.execute("delete from report_recipient")
+        connection.execute("delete from report_schedule where name = 'Executive overview of the week'")
+        for name, mark in (("Alarm of an older version", '{"tenure": "older"}'), ("Somebody's own alarm", "{}")):
+            connection.execute(COPY_OF_AN_ALARM, (name, mark))
     outcome = provision(settings, lambda line: None)
-    assert outcome.is_changed and outcome.removed == 1
+    assert outcome.is_changed and outcome.removed == 2
     for kind in TABLES:
         assert installed_uuids(superset_server, kind) == file_uuids(superset_server, kind), kind
     with psycopg.connect(settings.url("superset")) as connection:
         names = {name for (name,) in connection.execute("select slice_name from slices")}
         assert {"Closing base", "ARPU", "Somebody's own chart"} <= names
         assert not names & {"Defaced", "Leftover of an older version"}
+        assert installed_alarms(superset_server) == file_alarms(superset_server) | {
+            ("Somebody's own alarm", "Alert", None, None)
+        }
+        connection.execute("delete from report_schedule where name = %s", ("Somebody's own alarm",))
+        told = connection.execute(
+            "select last_state from report_schedule where name = 'The balance is broken'"
+        ).fetchone()
+        assert told == ("Success",), "what was told is remembered"
+        connection.execute("update report_schedule set last_state = 'Not triggered'")
         connection.execute("delete from slices where slice_name = %s", ("Somebody's own chart",))
         assert connection.execute("select count(*) from slices").fetchone() == before
     assert not provision(settings, lambda line: None).is_changed

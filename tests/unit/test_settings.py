@@ -45,12 +45,38 @@ def test_env_file_is_read_and_the_environment_wins(environment, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("TENURE_TIME_ZONE", "Mars/Olympus"), ("TENURE_POSTGRES_PORT", "80"), ("TENURE_MONTH_CLOSE_DAYS", "many")],
+    [
+        ("TENURE_TIME_ZONE", "Mars/Olympus"),
+        ("TENURE_POSTGRES_PORT", "80"),
+        ("TENURE_MONTH_CLOSE_DAYS", "many"),
+        ("TENURE_MAIL_TO", "board@operator.example, the board"),
+        ("TENURE_MAIL_FROM", "one@operator.example, two@operator.example"),
+        ("TENURE_MAIL_SECURITY", "perhaps"),
+    ],
 )
 def test_a_setting_that_cannot_be_used_is_named(environment, name: str, value: str) -> None:
     environment.setenv(name, value)
     with pytest.raises(TenureError, match=name):
         get_settings()
+
+
+def test_a_mail_password_does_not_cross_the_network_in_clear(environment) -> None:
+    environment.setenv("TENURE_MAIL_PASSWORD", "canary-of-the-mail-server")
+    assert get_settings().mail_security == "starttls"
+    get_settings.cache_clear()
+    environment.setenv("TENURE_MAIL_SECURITY", "none")
+    with pytest.raises(TenureError, match="TENURE_MAIL_PASSWORD") as refused:
+        get_settings()
+    assert "canary" not in str(refused.value)
+
+
+def test_mails_have_readers_only_with_a_server(environment) -> None:
+    environment.setenv("TENURE_MAIL_TO", "board@operator.example,cfo@operator.example")
+    assert get_settings().mail_receivers("en") == ""
+    get_settings.cache_clear()
+    environment.setenv("TENURE_MAIL_HOST", "smtp.operator.example")
+    assert get_settings().mail_receivers("en") == "board@operator.example, cfo@operator.example"
+    assert get_settings().mail_receivers("zh") == ""
 
 
 def test_wrong_setting_is_one_line_and_exit_status_2(tmp_path: Path) -> None:
