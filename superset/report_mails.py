@@ -125,6 +125,7 @@ def attach(app: Flask) -> None:
         _use_own_browser()
         _send_whatever_the_picture_does()
         _stay_silent_only_while_it_lasts()
+        _tell_failures_to_a_reader()
 
 
 def _is_of_single_rows(params: str | None) -> bool:
@@ -251,3 +252,30 @@ def _stay_silent_only_while_it_lasts() -> None:
             return True
 
     state.is_in_grace_period = is_in_grace_period
+
+
+def _tell_failures_to_a_reader() -> None:
+    """That an alert could not be asked goes to the first of those who would get it; Superset tells its owners."""
+    from superset.commands.report import execute
+    from superset.reports.models import ReportRecipients
+    from superset.reports.notifications.base import NotificationContent
+
+    state = execute.BaseReportState
+    stock = state.send_error
+
+    def send_error(self, name, message):
+        schedule = self._report_schedule
+        if not schedule.extra.get("tenure"):
+            stock(self, name, message)
+            return
+        url, header = self._get_url(user_friendly=True), self._get_log_data()
+        first = [
+            json.dumps({"target": json.loads(one.recipient_config_json)["target"].split(",")[0]})
+            for one in schedule.recipients
+        ]
+        self._send(
+            NotificationContent(name=name, text=html.escape(message), header_data=header, url=url),
+            [ReportRecipients(type="Email", recipient_config_json=config) for config in first],
+        )
+
+    state.send_error = send_error

@@ -60,7 +60,7 @@ select md5(coalesce(string_agg(line, '|' order by line), '')) from (
     from report_schedule as r left join dbs as d on d.id = r.database_id left join slices as c on c.id = r.chart_id
     left join dashboards as p on p.id = r.dashboard_id where r.extra_json like '%"tenure"%'
   union all
-  select md5(concat_ws('|', 'user', username, password, active, email,
+  select md5(concat_ws('|', 'user', username, password, active,
       (select string_agg(role_id::text, ';' order by role_id) from ab_user_role where user_id = ab_user.id)))
     from ab_user where username in ('admin', 'tenure_reports')
 ) as installed
@@ -91,7 +91,7 @@ def provision(settings: Settings, progress: Progress) -> Provisioned:
         "bundle": bundle,
         "passwords": passwords,
         "roles": role_requests(settings.root),
-        "reports": report_requests(settings),
+        "reports": report_requests(settings.root, settings.time_zone, settings.mail_receivers),
     }
     # What the installer does with the request is part of what is asked for.
     installer = (settings.root / "superset" / "install.py").read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ from aiosmtpd.controller import Controller
 
 from tenure.settings import Settings
 
-READERS = {"en": "board@operator.example", "zh": "dongshi@operator.example"}
+READERS = {"en": "board@operator.example", "zh": "dongshi@operator.example, caiwu@operator.example"}
 FORGET = """
 delete from report_execution_log;
 update report_schedule set last_state = 'Not triggered', last_value_row_json = null
