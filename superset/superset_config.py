@@ -6,7 +6,6 @@ and the containers. `tenure.dashboards.web` sets the variables for the first two
 
 import csv
 import hashlib
-import json
 import os
 import re
 import sys
@@ -24,9 +23,10 @@ from superset.security import SupersetSecurityManager
 from superset.translations.utils import get_language_pack
 from werkzeug.wrappers import Response
 
-# Superset loads this file by its path; what stands beside it is found like this.
+# Superset loads this file by its path, which makes its neighbours no modules.
 sys.path.append(str(Path(__file__).parent))
 import report_mails
+from own_pages import show_own
 
 APP_NAME = "Tenure"
 SECRET_KEY = os.environ["SUPERSET_SECRET_KEY"]
@@ -264,41 +264,12 @@ def _stay_on_the_page(response: Response) -> Response:
     return response
 
 
-_LINK = re.compile(r"\[[^\]]*\]\(/superset/dashboard/([\w-]+)/\)")
-
-
-def _links_of(user, text):
-    """The row of links to other pages without those that this user may not open."""
-    from superset.extensions import db, security_manager
-    from superset.models.dashboard import Dashboard
-
-    roles = set(security_manager.get_user_roles(user))
-    is_admin = any(role.name == "Admin" for role in roles)
-    asked = db.session.query(Dashboard).filter(Dashboard.slug.in_(_LINK.findall(text)))
-    own = {page.slug for page in asked if is_admin or roles & set(page.roles)}
-    parts = [(part, _LINK.fullmatch(part)) for part in text.split(" · ")]
-    return " · ".join(part for part, link in parts if link is None or link[1] in own)
-
-
-def _show_own_links(response: Response) -> Response:
-    """A page as the API sends it to the browser names only pages that the viewer may open."""
-    if request.endpoint != "DashboardRestApi.get" or response.status_code != 200:
-        return response
-    answer = response.get_json()
-    position = json.loads(answer["result"].get("position_json") or "{}")
-    if (links := position.get("MARKDOWN-links")) is not None:
-        links["meta"]["code"] = _links_of(g.user, links["meta"]["code"])
-        answer["result"]["position_json"] = json.dumps(position, ensure_ascii=False)
-        response.set_data(json.dumps(answer, ensure_ascii=False))
-    return response
-
-
 def FLASK_APP_MUTATOR(app: Flask) -> None:
     """Called by Superset with its application."""
     guard_exports()
     app.before_request(_choose_language)
     app.after_request(_stay_on_the_page)
-    app.after_request(_show_own_links)
+    app.after_request(show_own)
     report_mails.attach(app)
 
 

@@ -73,8 +73,6 @@ def rights_on(mart: str, columns: Sequence[str]) -> dict[str, MartRight]:
 def _regional_rows(mart: str, columns: Sequence[str], declared: dict[str, Any]) -> str | None:
     if mart in declared["shared"]:
         return "true"
-    if mart in declared["empty"]:
-        return "false"
     if by := declared["through"].get(mart):
         same = f"owner.{by['key']} = {mart}.{by['key']}"
         return f"exists (select 1 from marts.{by['mart']} as owner where {same} and owner.is_current)"  # noqa: S608

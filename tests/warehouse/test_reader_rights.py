@@ -112,7 +112,7 @@ def test_file_of_rights__names_only_marts_that_exist(columns: dict[str, list[str
     declared = read_rights()
     regional = declared["regional"]
     named = {*declared["retention"], *declared["personal_columns"]}
-    for kind in ("columns", "through", "shared", "empty"):
+    for kind in ("columns", "through", "shared"):
         named |= set(regional[kind])
     assert named <= set(columns)
     for mart, hidden in declared["personal_columns"].items():
@@ -148,8 +148,6 @@ def test_regional_login__sees_its_regions_and_all_of_them(
         )
         seen = own.execute("select count(*) from marts.fct_churn_signal").fetchone()
         assert seen == everything.execute(through, mine).fetchone()
-        for mart in read_rights()["regional"]["empty"]:
-            assert rows_of(own, f"select * from marts.{mart}") == []
 
 
 def test_regional_login_without_a_known_region__sees_nothing(settings: Settings) -> None:
