@@ -133,7 +133,7 @@ def _terms(root: Path) -> dict[str, str]:
 
 
 def _words(root: Path, entry: dict[str, str] | list[str]) -> dict[str, str]:
-    """Value to word: as written, or of seeds named as `seed.column` from their column ending in _name_zh."""
+    """Value to word: as written, or of seeds named as `seed.column` from `column_zh`, else their column _name_zh."""
     if isinstance(entry, dict):
         return entry
     words: dict[str, str] = {}
@@ -141,7 +141,9 @@ def _words(root: Path, entry: dict[str, str] | list[str]) -> dict[str, str]:
         seed, _, column = name.partition(".")
         with (root / "dbt_project" / "seeds" / f"{seed}.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        (chinese,) = [key for key in rows[0] if key.endswith("_name_zh")]
+        (chinese,) = [key for key in rows[0] if key == f"{column}_zh"] or [
+            key for key in rows[0] if key.endswith("_name_zh")
+        ]
         words |= {row[column]: _without_brackets(row[chinese]) for row in rows}
     return words
 

@@ -54,11 +54,12 @@ _LOWEST, _HEIGHTS, _MONTHS = 0x2581, 8, 13
 def scorecard_metrics(language: Language) -> dict[str, dict[str, Any]]:
     """The columns of the scorecard, in the form of superset/datasets: label, expression, format, description."""
     texts = _texts(language)
+    now, target = (f"{_currency('currency_code')} || {texts[which]}" for which in ("now", "target"))
     return {
-        "kpi_now": _entry("This month", texts["now"], "The KPI in the chosen month."),
+        "kpi_now": _entry("This month", now, "The KPI in the chosen month."),
         "kpi_month_change": _entry("vs last month", texts["month"], _CHANGE_IN_MONTH),
         "kpi_year_change": _entry("vs last year", texts["year"], _CHANGE_IN_YEAR),
-        "kpi_target": _entry("Target", texts["target"], _AIM),
+        "kpi_target": _entry("Target", target, _AIM),
         **_order(),
     }
 
@@ -67,9 +68,9 @@ def board_metrics(language: Language) -> dict[str, dict[str, Any]]:
     """The lines of a card of the board, in the same form: every text says what it is, for a card has no header."""
     texts = _texts(language)
     month, year, target = (language.text(word) for word in ("vs last month", "vs last year", "Target"))
-    currency = "case when max(money_code) <> '' and max(unit_text) = '' then max(money_code) || ' ' else '' end"
+    headline = f"{_currency('money_code')} || {texts['now']}"
     return {
-        "kpi_headline": _entry("This month", f"{currency} || {texts['now']}", "The KPI in the chosen month."),
+        "kpi_headline": _entry("This month", headline, "The KPI in the chosen month."),
         "kpi_trend": _entry(
             "Thirteen months", f"case when {_ONE} then {_blocks()} end",
             "The thirteen months up to the chosen one, the lowest value as the lowest block.",
@@ -91,6 +92,11 @@ def _texts(language: Language) -> dict[str, str]:
         "year": _change(now, year, points),
         "target": _text(_value("period = 'now'", "target_")),
     }
+
+
+def _currency(column: str) -> str:
+    """SQL of what stands before an amount; days, shares and the like that are made of amounts have a unit instead."""
+    return f"case when max({column}) <> '' and max(unit_text) = '' then max({column}) || ' ' else '' end"
 
 
 def _order() -> dict[str, dict[str, Any]]:

@@ -110,6 +110,10 @@ def written(metric: Metric, value: Any) -> str | None:
     return f"{rounded(value * (100 if metric.unit == 'ratio' else 1), decimals):{sign},}{unit}"
 
 
+def with_currency(metric: Metric, text: str | None) -> str | None:
+    return f"CNY {text}" if text and metric.is_money and metric.unit == "currency" else text
+
+
 def rounded(value: Any, decimals: int) -> Decimal:
     # Added to 0, because Postgres writes no negative zero.
     return Decimal(value).quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP) + 0
@@ -149,11 +153,11 @@ def test_a_scorecard_says_what_the_kpis_are(superset_server: SupersetServer, row
             for period, month in months.items()
         }
         shown = answered.get(metric.label, {})
-        assert shown.get("kpi_now") == written(metric, at["now"]), name
+        assert shown.get("kpi_now") == with_currency(metric, written(metric, at["now"])), name
         assert shown.get("kpi_month_change") == change(metric, at["now"], at["month"]), name
         assert shown.get("kpi_year_change") == change(metric, at["now"], at["year"]), name
         wanted = target_of([row for row in rows if row["month"] == newest], metric)
-        assert shown.get("kpi_target") == written(metric, wanted), name
+        assert shown.get("kpi_target") == with_currency(metric, written(metric, wanted)), name
     assert len(answered) >= 3
 
 
@@ -189,8 +193,7 @@ def test_a_card_says_what_the_kpi_is(
         values = [kpi_value([row for row in here if row["month"] == month], metric) for month in months]
         card = cards[metric.label]
         text = written(metric, values[-1])
-        is_amount = metric.is_money and metric.unit == "currency"
-        assert card["kpi_headline"] == (f"CNY {text}" if is_amount else text), metric.name
+        assert card["kpi_headline"] == with_currency(metric, text), metric.name
         assert card["kpi_trend"] == blocks(values), metric.name
         for line, before, words in (("month", values[-2], "vs last month"), ("year", values[0], "vs last year")):
             said = change(metric, values[-1], before)

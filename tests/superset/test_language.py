@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import shutil
 from collections import Counter
@@ -74,6 +75,17 @@ def test_every_value_that_dbt_accepts_has_its_word(language: Language) -> None:
     wordless = {key: accepted[key] - language.values[key[1]].keys() for key in shown & accepted.keys()}
     assert {key: values for key, values in wordless.items() if values} == {}
     assert len(wordless) > 10
+
+
+def test_every_line_of_the_playbook_has_its_words(language: Language) -> None:
+    with (ROOT / "dbt_project" / "seeds" / "lifecycle_playbook_text.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 5
+    for name in ("segment", "offer_and_price", "channel", "advertising", "loyalty_action"):
+        said = language.column(f"m.{name}")
+        for row in rows:
+            text, words = row[name].replace("'", "''"), row[f"{name}_{language.code}"]
+            assert words and f"when '{text}' then '{words}'" in said
 
 
 def plain(value: Any) -> Any:
