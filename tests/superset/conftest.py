@@ -14,9 +14,11 @@ import requests
 
 from tenure import services
 from tenure.dashboards import Provisioned, login, provision, refresh, superset_services
+from tenure.dashboards.web import ADMIN
 from tenure.settings import Settings
 from tests.superset.mails import READERS
 from tests.superset.page import DashboardPage
+from tests.superset.people import create_user
 
 if TYPE_CHECKING:
     from playwright.sync_api import Playwright
@@ -91,9 +93,14 @@ def driver() -> Iterator[Playwright]:
 
 
 @contextmanager
-def logged_in(driver: Playwright, settings: Settings, profile: Path, locale: str = "en-GB") -> Iterator[DashboardPage]:
-    """The page a person lands on, logged in by hand and complete, in a browser of this locale and profile."""
-    url, user, password = login(settings)
+def logged_in(
+    driver: Playwright, settings: Settings, profile: Path, locale: str = "en-GB", user: str = ADMIN
+) -> Iterator[DashboardPage]:
+    """The page a person lands on, logged in by hand and complete, in a browser of this locale and profile.
+
+    user: the administrator, or somebody that `people.create_user` made, who has the same password.
+    """
+    url, _, password = login(settings)
     context = driver.chromium.launch_persistent_context(
         profile,
         executable_path=browser_program(),
@@ -111,6 +118,7 @@ def logged_in(driver: Playwright, settings: Settings, profile: Path, locale: str
 
 @pytest.fixture(scope="session")
 def overview(superset_server: SupersetServer, test_base: Path, driver: Playwright) -> Iterator[DashboardPage]:
-    """The executive overview in English."""
-    with logged_in(driver, superset_server.settings, test_base / "browser") as page:
+    """The executive overview in English, as an executive has it."""
+    create_user(superset_server, "reader-executive", ["Executive"])
+    with logged_in(driver, superset_server.settings, test_base / "browser", user="reader-executive") as page:
         yield page

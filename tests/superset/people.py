@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import psycopg
 import requests
 
-from tests.superset.conftest import SupersetServer
+if TYPE_CHECKING:
+    from tests.superset.conftest import SupersetServer
 
 # With the administrator's password, so that none has to be hashed here.
 NEW_USER = """
