@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -101,8 +102,11 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
 
     def predict_encoded(self, encoded: FloatArray) -> FloatArray:
         """As `predict_proba`, from a matrix that `encoder_` made."""
-        parts = [expit(self._log_odds(encoded[at : at + CHUNK])) for at in range(0, len(encoded), CHUNK)]
-        left = np.concatenate(parts) if parts else np.empty(0)
+        chunks = [encoded[at : at + CHUNK] for at in range(0, len(encoded), CHUNK)]
+        # Threads take whole chunks: inside of a member they would add up its trees in the order they happen to end in.
+        with threadpool_limits(limits=NATIVE_THREADS), ThreadPoolExecutor(self.threads) as pool:
+            parts = list(pool.map(self._log_odds, chunks))
+        left = expit(np.concatenate(parts)) if parts else np.empty(0)
         return np.column_stack([1.0 - left, left])
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
@@ -225,11 +229,32 @@ def _columns(numeric_step: Any, numeric: int, codes: list[int]) -> ColumnTransfo
 
 def _fit(member: Any, encoded: FloatArray, left: npt.NDArray[np.int_], weight: FloatArray) -> Any:
     if isinstance(member, Pipeline):
-        return member.fit(encoded, left, **{f"{member.steps[-1][0]}__sample_weight": weight})
+        name, last = member.steps[-1]
+        member.fit(encoded, left, **{f"{name}__sample_weight": weight})
+        if isinstance(last, ExtraTreesClassifier):
+            last.set_params(n_jobs=1)
+        return member
     # Histogram boosting cannot bin a column without any value, which a fold may have: a constant says as little.
     is_empty = np.isnan(encoded).all(axis=0)
     filled = np.where(is_empty, 0.0, encoded) if is_empty.any() else encoded
-    return member.fit(filled, left, sample_weight=weight)
+    return member.fit(_snapped(filled, member.max_bins), left, sample_weight=weight)
+
+
+def _snapped(encoded: FloatArray, level_count: int) -> FloatArray:
+    """Each column at no more than `level_count` levels: every value at the nearest of the column's quantiles.
+
+    Scikit-learn finds the limits of bins of weighted rows one quantile at a time, each with a sort of the column; where
+    a column has few levels it takes the middles between them. These are the limits between the values snapped here too,
+    so that a tree says the same of a value as of its level.
+    """
+    snapped = encoded.copy()
+    shares = np.linspace(0.0, 1.0, level_count)
+    for column in snapped.T:
+        known = ~np.isnan(column)
+        values = column[known]
+        levels = np.unique(np.quantile(values, shares, method="nearest"))
+        column[known] = levels[np.searchsorted((levels[:-1] + levels[1:]) / 2, values)]
+    return snapped
 
 
 def _log_odds(member: Any, encoded: FloatArray) -> FloatArray:
