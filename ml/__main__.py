@@ -1,4 +1,4 @@
-"""`python -m ml train | score | models | explain SUBSCRIPTION_ID`: the models from the command line."""
+"""`python -m ml train | score | backtest | models | explain SUBSCRIPTION_ID`: the models from the command line."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import sys
 
 from ml import pipeline
+from ml.backtest import ALL, Measured, in_words
 from tenure.errors import TenureError
 from tenure.settings import get_settings
 
@@ -22,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="end with 0 although a model that was never trained cannot be yet: the day goes on without its scores",
     )
     commands.add_parser("score")
+    commands.add_parser("backtest")
     commands.add_parser("models").add_argument("model_run_id", nargs="?")
     commands.add_parser("explain").add_argument("subscription_id")
     asked = parser.parse_args(arguments)
@@ -42,6 +44,10 @@ def main(arguments: list[str] | None = None) -> int:
             )
             for name, count in result["unseen_values"].items():
                 print(f"{count} values of {name} are new to the model and count as other")
+            for run_id, words in result["drift"].items():
+                print(f"{run_id}: {words or 'fits what it scores'}")
+        elif command == "backtest":
+            _tell_backtest(pipeline.backtest_if_needed(settings))
         elif command == "explain":
             print("\n".join(pipeline.explain(settings, asked.subscription_id)))
         elif asked.model_run_id is not None:
@@ -68,6 +74,18 @@ def _tell_trained(results: dict[str, dict[str, object]]) -> bool:
         ]
         print(f"{name}: {result['status']} ({result['reason']}){''.join(measures)}")
     return any(r["status"] == "refused" and not r.get("model_run_id") for r in results.values())
+
+
+def _tell_backtest(results: dict[str, list[Measured] | None]) -> None:
+    """A line for each month of each model."""
+    for name, months in results.items():
+        if months is None:
+            print(f"{name}: kept (its back-test is that of the model in use)")
+        for one in months or []:
+            if one.slice_kind == ALL:
+                print(f"{name} {in_words(one)}")
+    if not results:
+        print("no churn model is in use")
 
 
 if __name__ == "__main__":

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ml.drift import Drift, Profile, measure_drift, model_age
 from ml.features import PLAN, FeatureColumn, check_contract, has_history, split_inputs
 from ml.model_file import load_model
 from ml.params import Params
@@ -26,7 +27,7 @@ class ChurnScores:
     """Of n rows: probability (0-1, NaN without one), band and model run (None without one); reasons by position.
 
     `unseen_values` counts values that are new to the models, by column; `unknown_columns` no model knows,
-    `empty_columns` some model knows and no row of its plan type has.
+    `empty_columns` some model knows and no row of its plan type has. `drift` is by model run.
     """
 
     probability: npt.NDArray[np.float64]
@@ -36,15 +37,20 @@ class ChurnScores:
     unseen_values: dict[str, int] = field(default_factory=dict)
     unknown_columns: list[str] = field(default_factory=list)
     empty_columns: list[str] = field(default_factory=list)
+    drift: dict[str, list[Drift]] = field(default_factory=dict)
 
 
 def score_churn(
-    rows: pd.DataFrame, champions: Mapping[str, ModelRun | None], settings: Settings, params: Params
+    rows: pd.DataFrame,
+    champions: Mapping[str, ModelRun | None],
+    profiles: Mapping[str, Sequence[Profile]],
+    settings: Settings,
+    params: Params,
 ) -> ChurnScores:
     """Score `rows` (n, with `plan_type` and every feature), each with the champion of its plan type.
 
-    A row whose plan type has no champion has no probability, as one too new. Raises ModelFileError and
-    FeatureContractError.
+    `profiles` are those of each champion, by its run. A row whose plan type has no champion has no probability, as one
+    too new. Raises ModelFileError and FeatureContractError.
     """
     count = len(rows)
     found = ChurnScores(
@@ -57,7 +63,7 @@ def score_churn(
         at = np.flatnonzero((rows[PLAN] == plan_type).to_numpy())
         if champion is None or not len(at):
             continue
-        findings = _score_plan(rows.iloc[at], at, champion, found, settings, params)
+        findings = _score_plan(rows.iloc[at], at, champion, profiles[champion.model_run_id], found, settings, params)
         unseen.update(findings[0])
         unknown.append(set(findings[1]))
         empty |= set(findings[2])
@@ -72,6 +78,7 @@ def _score_plan(
     rows: pd.DataFrame,
     at: npt.NDArray[np.intp],
     champion: ModelRun,
+    profiles: Sequence[Profile],
     found: ChurnScores,
     settings: Settings,
     params: Params,
@@ -94,5 +101,17 @@ def _score_plan(
         Reason(int(at[at_risk[reason.row]]), reason.rank, reason.text, reason.odds_ratio)
         for reason in explain(model, frame.iloc[at_risk], params.reasons)
     ]
+    compared = _comparable(rows, params)
+    found.drift[champion.model_run_id] = [
+        model_age(champion, pd.Timestamp(rows["as_of_date"].iloc[0]).date(), len(rows), params.drift),
+        *measure_drift(profiles, model.encoder_, encoded[compared], probability[compared], params.drift),
+    ]
     found.probability[at], found.bands[at], found.run_ids[at] = probability, bands, champion.model_run_id
     return model.encoder_.unseen_counts(encoded), contract["unknown"], contract["empty"]
+
+
+def _comparable(rows: pd.DataFrame, params: Params) -> npt.NDArray[np.bool_]:
+    """Whether each row, shape (n,), is of the kind that models learn from."""
+    flag = params.labels.left_out_flag
+    is_left_out = rows[flag].fillna(False).to_numpy(dtype=bool) if flag in rows.columns else np.zeros(len(rows), bool)
+    return has_history(rows, params) & ~is_left_out

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import psycopg
 
 from ml.churn import churn_classifier, sample_stayers
+from ml.drift import has_drifted, make_profiles, record_profiles, reference_rows
 from ml.errors import TrainingRefused
 from ml.evaluate import Evaluation, evaluate_churn
 from ml.features import (
@@ -26,10 +30,11 @@ from ml.features import (
 from ml.leakage import check_names, guard_features
 from ml.model_file import save_model
 from ml.params import Params
-from ml.promotion import Promotion, judge
+from ml.promotion import Promotion, judge, judge_challenger, outcomes
 from ml.registry import (
     CHURN_MODELS,
     ModelRun,
+    all_runs,
     data_digest,
     find_champion,
     make_run_id,
@@ -42,6 +47,32 @@ from ml.training import known_run, not_needed, result_of
 from tenure.settings import Settings
 
 Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True)
+class _Lesson:
+    """What a churn model learns from; a challenger names the run that it was made for."""
+
+    plan_type: str
+    as_of_date: dt.date
+    columns: list[FeatureColumn]
+    rows: pd.DataFrame
+    challenged: str | None = None
+
+    @property
+    def left(self) -> npt.NDArray[np.int_]:
+        """Whether each row, shape (n,), left in the horizon."""
+        return self.rows[LABEL].to_numpy(dtype=int)
+
+    @property
+    def own(self) -> npt.NDArray[np.bool_]:
+        """Whether each row, shape (n,), is of the plan type that is predicted."""
+        return (self.rows[PLAN] == self.plan_type).to_numpy(dtype=bool)
+
+    def run_id(self, params: Params) -> str:
+        """The id of the run."""
+        parts = data_digest(self.rows), feature_digest(self.columns), settings_digest(params)
+        return make_run_id(CHURN_MODELS[self.plan_type], self.as_of_date, *parts)
 
 
 def train_churn(connection: Connection, settings: Settings, params: Params, plan_type: str) -> dict[str, Any]:
@@ -59,15 +90,59 @@ def train_churn(connection: Connection, settings: Settings, params: Params, plan
     if as_of_date is None:
         raise TrainingRefused("no month has complete labels yet, so there is nothing to learn from")
     kept = known_run(connection, settings, name, as_of_date, feature_digest(columns), params)
-    if kept is not None:
-        return result_of("kept", kept)
     connection.commit()
+    if kept is not None:
+        return _challenge(connection, settings, params, columns, kept, plan_type) or result_of("kept", kept)
     rows = read_training_rows(settings, params, as_of_date, plan_type)
     check_trainable(rows[LABEL], params)
     if min(rows[LABEL].sum(), (1 - rows[LABEL]).sum()) < params.training.own_model_positive_count:
         # What drives people away differs less between the plans than between a few leavers and chance.
         rows = read_training_rows(settings, params, as_of_date)
-    return result_of("trained", _fit_churn(connection, settings, params, columns, rows, as_of_date, plan_type))
+    lesson = _Lesson(plan_type, as_of_date, columns, rows)
+    inputs, measured = _measure(lesson, params)
+    champion = find_champion(connection, name)
+    if champion is not None and champion.model_run_id == lesson.run_id(params):
+        # Only its file is made again: it was judged when it was new.
+        promotion = Promotion(True, champion.details["promotion"])
+    else:
+        promotion = judge(rows, lesson.left, measured, champion, settings, params)
+    return result_of("trained", _record(connection, settings, params, lesson, inputs, measured, promotion))
+
+
+def _challenge(
+    connection: Connection,
+    settings: Settings,
+    params: Params,
+    columns: list[FeatureColumn],
+    kept: ModelRun,
+    plan_type: str,
+) -> dict[str, Any] | None:
+    """Train a challenger that knows the newest months only, once, if `kept` is in use and has drifted; else None."""
+    why = has_drifted(connection, kept.model_run_id) if kept.is_champion and not _is_challenger(kept) else None
+    if why is None:
+        return None
+    told = result_of("kept", kept)
+    known = next((run for run in all_runs(connection) if run.details.get("challenged") == kept.model_run_id), None)
+    if known is not None:
+        return {**told, "reason": f"its challenger was not promoted: {known.details['promotion']}"}
+    rows = read_training_rows(settings, params, kept.as_of_date, plan_type)
+    everything = _Lesson(plan_type, kept.as_of_date, columns, rows)
+    newest = sorted(rows["as_of_date"].unique())[-params.drift.challenger_months :]
+    recent = rows[rows["as_of_date"].isin(newest)].reset_index(drop=True)
+    lesson = replace(everything, rows=recent, challenged=kept.model_run_id)
+    try:
+        check_trainable(recent[LABEL], params)
+        inputs, measured = _measure(lesson, params)
+    except TrainingRefused as refusal:
+        return {**told, "reason": f"{why}; there is no challenger: {refusal.message}"}
+    # What is in use has learnt from the months of the test by now: its recipe is measured on them again.
+    _, of_all = _measure(everything, params)
+    promotion = judge_challenger(outcomes(recent, measured), outcomes(rows, of_all), why, params)
+    return result_of("trained", _record(connection, settings, params, lesson, inputs, measured, promotion))
+
+
+def _is_challenger(run: ModelRun) -> bool:
+    return run.details.get("challenged") is not None
 
 
 def check_trainable(left: pd.Series, params: Params) -> None:
@@ -87,58 +162,54 @@ def check_trainable(left: pd.Series, params: Params) -> None:
         raise TrainingRefused(f"{fewer} {what} in {rows} rows are too few, {limits.minimum_positive_count} are needed")
 
 
-def _fit_churn(
+def _measure(lesson: _Lesson, params: Params) -> tuple[list[FeatureColumn], Evaluation]:
+    """The inputs that have something to say, and how good the recipe is on months that it has not seen."""
+    frame = split_inputs(lesson.rows, lesson.columns)
+    guard_features(frame, lesson.left, params, lesson.rows["as_of_date"])
+    inputs = [it for it in lesson.columns if it.kind != "date" and frame[it.name].nunique(dropna=False) > 1]
+    if not inputs:
+        raise TrainingRefused("every feature has one value only, so there is nothing to learn from")
+    dates = lesson.rows["as_of_date"]
+    frame = split_inputs(lesson.rows, inputs)
+    return inputs, evaluate_churn(frame, lesson.left, dates, params, lambda: churn_classifier(params), lesson.own)
+
+
+def _record(
     connection: Connection,
     settings: Settings,
     params: Params,
-    columns: list[FeatureColumn],
-    rows: pd.DataFrame,
-    as_of_date: dt.date,
-    plan_type: str,
+    lesson: _Lesson,
+    inputs: list[FeatureColumn],
+    measured: Evaluation,
+    promotion: Promotion,
 ) -> ModelRun:
-    frame = split_inputs(rows, columns)
-    left = rows[LABEL].to_numpy(dtype=int)
-    guard_features(frame, left, params, rows["as_of_date"])
-    inputs = [column for column in columns if column.kind != "date" and frame[column.name].nunique(dropna=False) > 1]
-    frame = split_inputs(rows, inputs)
-    if not inputs:
-        raise TrainingRefused("every feature has one value only, so there is nothing to learn from")
-    data = data_digest(rows)
-    name = CHURN_MODELS[plan_type]
-    run_id = make_run_id(name, as_of_date, data, feature_digest(columns), settings_digest(params))
-    own = (rows[PLAN] == plan_type).to_numpy()
-    measured = evaluate_churn(frame, left, rows["as_of_date"], params, lambda: churn_classifier(params), own)
-    # The recipe was measured on months it had not seen; the model in use learns from those months too.
+    """Fit the model that is used, on the months too that the recipe was measured on, and put it into the registry."""
+    frame, left = split_inputs(lesson.rows, inputs), lesson.left
     kept, weight = sample_stayers(left, params.training.maximum_row_count, params.seed)
     model = churn_classifier(params, blend=measured.blend).fit(frame.iloc[kept], left[kept], sample_weight=weight)
+    run_id = lesson.run_id(params)
     sha256 = save_model(model, model_path(settings, run_id), settings)
-    champion = find_champion(connection, name)
-    if champion is not None and champion.model_run_id == run_id:
-        # Only its file is made again: it was judged when it was new.
-        promotion = Promotion(True, champion.details["promotion"])
-    else:
-        promotion = judge(rows, left, measured, champion, settings, params)
-    run = _churn_run(run_id, as_of_date, params, columns, inputs, measured, promotion, data, sha256, rows, plan_type)
+    run = _churn_run(lesson, params, inputs, measured, promotion, sha256)
     record_run(connection, run)
+    compared = reference_rows(lesson.rows["as_of_date"], lesson.own, params.drift)
+    encoded = model.encoder_.transform(frame.iloc[compared])
+    record_profiles(connection, run_id, make_profiles(model.encoder_, encoded, measured.test_probability))
     connection.commit()
     return run
 
 
 def _churn_run(
-    run_id: str,
-    as_of_date: dt.date,
+    lesson: _Lesson,
     params: Params,
-    columns: list[FeatureColumn],
     inputs: list[FeatureColumn],
     measured: Evaluation,
     promotion: Promotion,
-    data: str,
     sha256: str,
-    rows: pd.DataFrame,
-    plan_type: str,
 ) -> ModelRun:
+    rows, plan_type = lesson.rows, lesson.plan_type
     details = {
         "plan_type": plan_type,
+        "challenged": lesson.challenged,
         "learnt_from_plan_types": sorted(rows[PLAN].unique()),
         "label_columns": list(params.labels.columns[plan_type]),
         "evaluation": measured.method,
@@ -152,13 +223,13 @@ def _churn_run(
         "refit_row_count": len(rows),
         "bands": band_limits(measured.positive_rate, params.risk_bands),
         "inputs": [[column.name, column.kind] for column in inputs],
-        "data_digest": data,
+        "data_digest": data_digest(rows),
         "settings_digest": settings_digest(params),
     }
     return ModelRun(
-        model_run_id=run_id,
+        model_run_id=lesson.run_id(params),
         model_name=CHURN_MODELS[plan_type],
-        as_of_date=as_of_date,
+        as_of_date=lesson.as_of_date,
         train_from_date=measured.train_dates[0],
         train_to_date=measured.train_dates[1],
         test_from_date=measured.test_dates[0],
@@ -170,7 +241,7 @@ def _churn_run(
         top_decile_lift=measured.top_decile_lift,
         calibration_error=measured.calibration_error,
         feature_count=len(inputs),
-        feature_digest=feature_digest(columns),
+        feature_digest=feature_digest(lesson.columns),
         parameters=json.dumps(details, sort_keys=True),
         model_sha256=sha256,
         is_champion=promotion.is_promoted,

@@ -112,7 +112,7 @@ def out_of_time_split(
     known = sorted(set(dates))
     for held_out in range(1, max(1, len(known) // 3) + 1):
         test_from = known[-held_out]
-        train_dates = [d for d in known if _label_end(d, params) <= test_from]
+        train_dates = [d for d in known if label_end(d, params) <= test_from]
         if not train_dates:
             return None
         test = np.flatnonzero((dates >= test_from) & judged)
@@ -126,7 +126,8 @@ def out_of_time_split(
     return None
 
 
-def _label_end(as_of_date: dt.date, params: Params) -> dt.date:
+def label_end(as_of_date: dt.date, params: Params) -> dt.date:
+    """The first day on which the label of an as_of_date is known."""
     # The horizon is a calendar month: it may be one day longer than the 30 days that are printed.
     return as_of_date + dt.timedelta(days=params.labels.gap_days + params.labels.horizon_days + 1)
 

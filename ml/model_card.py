@@ -19,7 +19,7 @@ _PURPOSE = {
 _CHURN_LIMITS = (
     "Subscriptions too new to be judged have no probability; a missing one is not a low one.",
     "It was measured on months after those it learnt from. A tariff, rival or rule that it has not seen makes it"
-    " worse before that shows: compare `churn_score` with what then happened.",
+    " worse before that shows: `model_drift` says what has shifted, `churn_backtest` how it did month by month.",
     "A reason says what the model reacts to, not what would change the customer's mind: that is for the response to"
     " offers.",
 )

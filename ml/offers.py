@@ -122,10 +122,10 @@ def _reason(row: Any) -> str:
     who = "customers like this one" if row.is_individual else "customers"
     of_hundred = abs(row.uplift_rate) * 100
     if row.uplift_rate < 0:
-        return f"{row.campaign_name}: of 100 {who}, {of_hundred:.1f} fewer {what} when contacted; leave alone"
-    text = f"{row.campaign_name}: of 100 {who}, {of_hundred:.1f} more {what} when contacted"
+        return f"{row.campaign_name}: leave alone; of 100 {who} contacted, {of_hundred:.1f} fewer {what}"
+    text = f"{row.campaign_name}: of 100 {who} contacted, {of_hundred:.1f} more {what}"
     if not np.isnan(row.increment_amount) and not np.isnan(row.contact_cost_amount):
-        text += f"; worth {row.increment_amount:.2f} for a contact of {row.contact_cost_amount:.2f} {row.currency_code}"
+        text += f"; brings {row.currency_code} {row.increment_amount:.2f}, costs {row.contact_cost_amount:.2f}"
     return text
 
 

@@ -69,6 +69,25 @@ class PromotionParams(_Section):
     minimum_positive_count: int = Field(ge=1)
 
 
+class DriftParams(_Section):
+    """When a churn model no longer fits what it scores, and what is then learnt from."""
+
+    reference_months: int = Field(ge=1)
+    sample_row_count: int = Field(ge=100)
+    stability_limit: float = Field(gt=0)
+    significance: float = Field(gt=0, lt=1)
+    maximum_feature_share: float = Field(ge=0, le=1)
+    maximum_age_days: int = Field(ge=1)
+    challenger_months: int = Field(ge=3)
+
+
+class BacktestParams(_Section):
+    """How many months are scored in hindsight, and how few leavers tell nothing of ranking."""
+
+    months: int = Field(ge=1)
+    minimum_positive_count: int = Field(ge=1)
+
+
 class ChurnModelParams(_Section):
     """Settings of the learners and of their blend."""
 
@@ -125,6 +144,7 @@ class SegmentParams(_Section):
     minimum_customers_per_cluster: int = Field(ge=1)
     sample_row_count: int = Field(ge=100)
     months: int = Field(ge=1)
+    fit_months: int = Field(ge=1)
     tiers: tuple[str, ...]
     naming_threshold: float = Field(ge=0)
 
@@ -196,6 +216,8 @@ class Params(_Section):
     labels: LabelParams
     training: TrainingParams
     promotion: PromotionParams
+    drift: DriftParams
+    backtest: BacktestParams
     churn_model: ChurnModelParams
     risk_bands: BandParams
     profit: ProfitParams

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from ml import churn_training, scoring, training, worth_training
+from ml import backtest, churn_training, scoring, training, worth_training
 from ml.errors import TrainingRefused
 from ml.explanation import explain_subscription, in_words
 from ml.model_card import model_card
 from ml.params import Params, load_params
-from ml.registry import CHURN_MODELS, LIFETIME_MODEL, OFFER_MODEL, SEGMENT_MODEL, all_runs
+from ml.registry import CHURN_MODELS, LIFETIME_MODEL, OFFER_MODEL, SEGMENT_MODEL, all_runs, find_champion
 from tenure.db import connect
 from tenure.errors import TenureError
 from tenure.settings import Settings
@@ -56,12 +56,32 @@ def score(settings: Settings, params: Params | None = None) -> dict[str, Any]:
     """Score every subscription on the network, and place every customer, at the newest as_of_date.
 
     Returns {"as_of_date", "model_run_ids", "subscription_count", "bands", "reason_count", "customer_count",
-    "unseen_values", "unknown_columns", "empty_columns"}. A row whose plan type has no model is not_enough_history
-    with no probability. Scoring again replaces the rows of that date by the same rows. Raises ModelFileError,
-    FeatureContractError; nothing is written then.
+    "unseen_values", "unknown_columns", "empty_columns", "drift"}; drift says of each churn model what is beyond its
+    limit. A row whose plan type has no model is not_enough_history with no probability. Scoring again replaces the rows
+    of that date by the same rows. Raises ModelFileError, FeatureContractError; nothing is written then.
     """
     with _alone(settings) as connection:
         return scoring.score(connection, settings, params or load_params())
+
+
+def backtest_if_needed(settings: Settings, params: Params | None = None) -> dict[str, list[backtest.Measured] | None]:
+    """Back-test the churn models in use, each once: by model what was measured, None where it stood already.
+
+    A model that is not there is left out.
+    """
+    params = params or load_params()
+    results: dict[str, list[backtest.Measured] | None] = {}
+    with connect("scorer", settings=settings) as connection:
+        for name in CHURN_MODELS.values():
+            champion = find_champion(connection, name)
+            if champion is None:
+                continue
+            results[name] = None
+            if not backtest.is_done(connection, champion):
+                results[name] = backtest.measure_months(connection, settings, params, champion)
+                backtest.record(connection, champion, results[name] or [])
+                connection.commit()
+    return results
 
 
 def explain(settings: Settings, subscription_id: str, params: Params | None = None) -> list[str]:

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from ml.errors import FeatureContractError, ModelFileError
 from ml.evaluate import Evaluation
-from ml.features import FeatureColumn, check_contract, split_inputs
+from ml.features import LABEL, FeatureColumn, check_contract, split_inputs
 from ml.model_file import load_model
 from ml.params import Params
 from ml.registry import ModelRun, model_path
@@ -55,6 +55,33 @@ def judge(
     new = float(roc_auc_score(left[unseen], [measured.test_probability[places[row]] for row in unseen]))
     told = f"AUC {new:.3f} against {old:.3f} of the one in use, on {len(unseen)} lines of later months"
     return Promotion(new >= old - params.promotion.maximum_auc_loss, told)
+
+
+def outcomes(rows: pd.DataFrame, measured: Evaluation) -> pd.DataFrame:
+    """What a recipe said of the `rows` (n, with subscription_id) it was tested on, and who of them left.
+
+    Columns `probability` and `left`, by as_of_date and subscription_id.
+    """
+    found = rows.iloc[measured.test_rows]
+    return pd.DataFrame(
+        {"probability": measured.test_probability, "left": found[LABEL].to_numpy(dtype=int)},
+        index=pd.MultiIndex.from_frame(found[["as_of_date", "subscription_id"]]),
+    )
+
+
+def judge_challenger(challenger: pd.DataFrame, standard: pd.DataFrame, why: str, params: Params) -> Promotion:
+    """Whether a challenger that learnt from the newest months alone takes over, `why` being what has drifted.
+
+    Both are as `outcomes` gives them. It does only if it ranks the rows that both were tested on better.
+    """
+    both = challenger.join(standard["probability"].rename("standard"), how="inner")
+    leavers = int(both["left"].sum())
+    if leavers < params.promotion.minimum_positive_count or leavers == len(both):
+        return Promotion(False, f"{why}; {leavers} leavers are too few to compare the challenger")
+    new = float(roc_auc_score(both["left"], both["probability"]))
+    old = float(roc_auc_score(both["left"], both["standard"]))
+    told = f"the newest months alone give AUC {new:.3f}, all months {old:.3f}, on {len(both)} lines of later months"
+    return Promotion(new > old and new >= params.training.minimum_auc, f"{why}; {told}")
 
 
 def _unseen(rows: pd.DataFrame, measured: Evaluation, champion: ModelRun) -> list[int]:

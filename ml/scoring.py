@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import psycopg
 
-from ml import worth_scoring
+from ml import drift, worth_scoring
 from ml.churn_scoring import ChurnScores, score_churn
 from ml.features import read_scoring_rows
 from ml.model_file import load_model
@@ -24,6 +24,7 @@ from tenure.errors import TenureError
 from tenure.settings import Settings
 
 Connection = psycopg.Connection[Any]
+_PLACED = ("customer_id", "value_tier", "cluster_name", "previous_cluster_name", "move_reason")
 
 
 def score(connection: Connection, settings: Settings, params: Params) -> dict[str, Any]:
@@ -35,7 +36,10 @@ def score(connection: Connection, settings: Settings, params: Params) -> dict[st
         )
     as_of_date = pd.Timestamp(rows["as_of_date"].iloc[0]).date()
     champions = {plan_type: find_champion(connection, name) for plan_type, name in CHURN_MODELS.items()}
-    found = score_churn(rows, champions, settings, params)
+    profiles = {
+        run.model_run_id: drift.read_profiles(connection, run.model_run_id) for run in champions.values() if run
+    }
+    found = score_churn(rows, champions, profiles, settings, params)
     customers, segment_run_id = _place_customers(connection, as_of_date, settings, params)
     values = worth_scoring.lifetime_rows(connection, as_of_date, settings, params)
     risk = pd.DataFrame(
@@ -66,15 +70,27 @@ def score(connection: Connection, settings: Settings, params: Params) -> dict[st
             as_of_date,
             ((as_of_date, names[r.row], r.rank, r.text, found.run_ids[r.row]) for r in found.reasons),
         )
+        replace_rows(
+            connection,
+            "model_drift",
+            drift.COLUMNS,
+            as_of_date,
+            (row for run_id, measures in found.drift.items() for row in drift.stored(as_of_date, run_id, measures)),
+        )
         customer_count = replace_rows(
             connection,
             "customer_segment",
-            ("as_of_date", "customer_id", "value_tier", "cluster_name", "model_run_id"),
-            as_of_date,
             (
-                (as_of_date, row.customer_id, row.value_tier, row.cluster_name, segment_run_id)
-                for row in customers.itertuples(index=False)
+                "as_of_date",
+                "customer_id",
+                "value_tier",
+                "cluster_name",
+                "previous_cluster_name",
+                "move_reason",
+                "model_run_id",
             ),
+            as_of_date,
+            ((as_of_date, *row, segment_run_id) for row in customers[list(_PLACED)].itertuples(index=False, name=None)),
         )
         value_count = replace_rows(
             connection, "subscription_lifetime_value", worth_scoring.VALUE_COLUMNS, as_of_date, values
@@ -96,6 +112,10 @@ def score(connection: Connection, settings: Settings, params: Params) -> dict[st
         "unseen_values": found.unseen_values,
         "unknown_columns": found.unknown_columns,
         "empty_columns": found.empty_columns,
+        "drift": {
+            run_id: drift.in_words(one for one in measures if one.is_beyond_limit)
+            for run_id, measures in found.drift.items()
+        },
     }
 
 
@@ -110,14 +130,22 @@ def _score_rows(names: list[str], as_of_date: dt.date, found: ChurnScores, param
 def _place_customers(
     connection: Connection, as_of_date: dt.date, settings: Settings, params: Params
 ) -> tuple[pd.DataFrame, str | None]:
-    """Customers on the network with value_tier and cluster_name, and the run that made the clusters."""
+    """Customers on the network with the columns _PLACED, and the run that made the clusters.
+
+    The month before is placed by the same model: who moved did something else, not the model.
+    """
     customers = read_customers(connection, as_of_date.replace(day=1), params.segments.tiers)
     champion = find_champion(connection, SEGMENT_MODEL)
     if champion is None:
-        return customers.assign(cluster_name=NOT_CLUSTERED), None
+        return customers.assign(cluster_name=NOT_CLUSTERED, previous_cluster_name=None, move_reason=None), None
     model = load_model(model_path(settings, champion.model_run_id), champion.model_sha256, settings)
-    behaviour = read_behaviour(connection, champion.as_of_date.replace(day=1), params)
+    month = champion.as_of_date.replace(day=1)
+    behaviour = read_behaviour(connection, month, params)
+    before = read_behaviour(connection, (pd.Timestamp(month) - pd.DateOffset(months=1)).date(), params)
+    moves = model.moves(before, behaviour)
     named = pd.Series(model.predict(behaviour), index=behaviour.index) if len(behaviour) else pd.Series(dtype=object)
     # A customer whose first line is of the open month has shown no complete month of behaviour yet.
     names = customers["customer_id"].map(named).fillna(NEW_CUSTOMER)
-    return customers.assign(cluster_name=names), champion.model_run_id
+    told = {name: customers["customer_id"].map(moves[name]) for name in moves.columns}
+    told = {name: values.astype(object).where(values.notna(), None) for name, values in told.items()}
+    return customers.assign(cluster_name=names, **told), champion.model_run_id

@@ -19,6 +19,8 @@ from threadpoolctl import threadpool_limits
 from ml.encoding import FloatArray, to_float
 from ml.params import Params
 
+# With few starts k-means ends in another local optimum each month, and everybody seems to have moved.
+STARTS = 20
 NEW_CUSTOMER = "New this month"
 NOT_CLUSTERED = "Not clustered"
 
@@ -32,6 +34,17 @@ WORDS = {
     "tenure_days": ("long-standing", "recent"),
     "prepaid_share": ("prepaid", "postpaid"),
     "revenue_trend": ("spending more", "spending less"),
+}
+# How a change of a measure is told, from one month to the next.
+CHANGES = {
+    "monthly_revenue": "Spends {0:,.0f} to {1:,.0f} a month",
+    "voice_minutes": "Calls {0:,.0f} to {1:,.0f} minutes a month",
+    "data_mb": "Data {0:,.0f} to {1:,.0f} MB a month",
+    "message_count": "Messages {0:,.0f} to {1:,.0f} a month",
+    "line_count": "Lines {0:.1f} to {1:.1f}",
+    "tenure_days": "A customer for {1:,.0f} days now",
+    "prepaid_share": "Prepaid share of its lines {0:.0%} to {1:.0%}",
+    "revenue_trend": "Spend over the window {0:+.0%}, now {1:+.0%}",
 }
 # Skewed measures are compared by ratio, the others by difference.
 RATIO_MEASURES = ("monthly_revenue", "voice_minutes", "data_mb", "message_count", "line_count", "tenure_days")
@@ -77,7 +90,7 @@ class SegmentModel(BaseEstimator):
         count = min(count, len(np.unique(standard, axis=0)))
         # One thread: the sums of k-means are not bit-equal on different numbers of threads.
         with threadpool_limits(limits=1):
-            fitted = KMeans(count, n_init=4, random_state=self.random_state).fit(standard)
+            fitted = KMeans(count, n_init=STARTS, random_state=self.random_state).fit(standard)
         # Sums over a cluster may differ in the last bit by machine, and so could the order of equal centres.
         centers = np.round(fitted.cluster_centers_, 9)
         self.centers_ = centers[np.lexsort(centers.T[::-1])]
@@ -86,12 +99,42 @@ class SegmentModel(BaseEstimator):
 
     def predict(self, X: pd.DataFrame) -> npt.NDArray[np.object_]:
         """The cluster name of each customer, shape (n,)."""
+        return np.asarray(self.names_, dtype=object)[self._nearest(self._standard(X))]
+
+    def moves(self, before: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
+        """Who of the customers in both frames (by index) is in another cluster now, and what moved them there.
+
+        Columns `previous_cluster_name` and `move_reason`, by customer: the change of the measure that did most of what
+        makes the new cluster nearer than the old one.
+        """
+        both = before.index.intersection(now.index)
+        old, new = self._standard(before.loc[both]), self._standard(now.loc[both])
+        was, is_now = self._nearest(old), self._nearest(new)
+        moved = np.flatnonzero(was != is_now)
+        old, new, was, is_now = old[moved], new[moved], was[moved], is_now[moved]
+        towards, away = self.centers_[is_now], self.centers_[was]
+        gain = ((old - towards) ** 2 - (new - towards) ** 2) - ((old - away) ** 2 - (new - away) ** 2)
+        strongest = gain.argmax(axis=1) if len(moved) else np.empty(0, dtype=int)
+        values = before.loc[both[moved]], now.loc[both[moved]]
+        return pd.DataFrame(
+            {
+                "previous_cluster_name": np.asarray(self.names_, dtype=object)[was],
+                "move_reason": [
+                    _change(self.measures_[measure], *(frame[self.measures_[measure]].iloc[row] for frame in values))
+                    for row, measure in enumerate(strongest)
+                ],
+            },
+            index=both[moved],
+        )
+
+    def _standard(self, X: pd.DataFrame) -> FloatArray:
         check_is_fitted(self, "centers_")
         matrix = np.column_stack([_scaled(X[name], name) for name in self.measures_])
         matrix = np.where(np.isnan(matrix), self.fill_, matrix)
-        standard = np.clip((matrix - self.mean_) / self.scale_, -3.0, 3.0)
-        distance = ((standard[:, None, :] - self.centers_[None, :, :]) ** 2).sum(axis=2)
-        return np.asarray(self.names_, dtype=object)[distance.argmin(axis=1)]
+        return np.clip((matrix - self.mean_) / self.scale_, -3.0, 3.0)
+
+    def _nearest(self, standard: FloatArray) -> npt.NDArray[np.intp]:
+        return ((standard[:, None, :] - self.centers_[None, :, :]) ** 2).sum(axis=2).argmin(axis=1)
 
 
 def segment_model(params: Params) -> SegmentModel:
@@ -109,6 +152,15 @@ def segment_model(params: Params) -> SegmentModel:
 def stability(earlier: SegmentModel, later: SegmentModel, customers: pd.DataFrame) -> float:
     """Agreement of two models on the same customers: adjusted Rand index, 1 the same clusters, 0 chance."""
     return float(adjusted_rand_score(list(earlier.predict(customers)), list(later.predict(customers))))
+
+
+def read_lessons(connection: psycopg.Connection[Any], last_month: dt.date, params: Params) -> pd.DataFrame:
+    """Behaviour of the customers of each of the `segments.fit_months` newest months, one below the other.
+
+    Clusters learnt from one month alone would be others every month, and a move between them would mean nothing.
+    """
+    months = [pd.Timestamp(last_month) - pd.DateOffset(months=back) for back in range(params.segments.fit_months)]
+    return pd.concat([read_behaviour(connection, month.date(), params) for month in reversed(months)])
 
 
 def read_behaviour(connection: psycopg.Connection[Any], last_month: dt.date, params: Params) -> pd.DataFrame:
@@ -172,6 +224,14 @@ def _measure_order() -> list[str]:
 def _scaled(column: pd.Series, name: str) -> FloatArray:
     values = to_float(column)
     return np.log1p(np.maximum(values, 0.0)) if name in RATIO_MEASURES else np.clip(values, -3.0, 3.0)
+
+
+def _change(measure: str, before: Any, now: Any) -> str:
+    text = CHANGES.get(measure, f"{measure.replace('_', ' ').capitalize()} {{0:,.2f}} to {{1:,.2f}}")
+    values = [float("nan") if value is None else float(value) for value in (before, now)]
+    if np.isnan(values).any():
+        return f"{text.split(' {')[0]}: {'no longer' if np.isnan(values[1]) else 'newly'} known"
+    return text.format(*values)
 
 
 def _varies(values: FloatArray) -> bool:

@@ -25,7 +25,7 @@ from ml.registry import (
     record_run,
     settings_digest,
 )
-from ml.segments import read_behaviour, segment_model, stability
+from ml.segments import read_behaviour, read_lessons, segment_model, stability
 from tenure.settings import Settings
 
 Connection = psycopg.Connection[Any]
@@ -44,6 +44,7 @@ def train_segments(connection: Connection, settings: Settings, params: Params) -
     wanted = 2 * params.segments.minimum_customers_per_cluster
     if len(behaviour) < wanted:
         raise TrainingRefused(f"{len(behaviour)} customers are too few to cluster, {wanted} are needed")
+    lessons = read_lessons(connection, month, params)
     as_of_date = (pd.Timestamp(month) + pd.offsets.MonthEnd(0)).date()
     columns = [FeatureColumn(str(name), "numeric") for name in behaviour.columns]
     digest = feature_digest(columns)
@@ -51,10 +52,10 @@ def train_segments(connection: Connection, settings: Settings, params: Params) -
     if kept is not None:
         return result_of("kept", kept)
     try:
-        model = segment_model(params).fit(behaviour)
+        model = segment_model(params).fit(lessons)
     except ValueError as error:
         raise TrainingRefused(f"customers cannot be clustered: {error}") from None
-    data = data_digest(behaviour.reset_index())
+    data = data_digest(lessons.reset_index())
     run_id = make_run_id(SEGMENT_MODEL, as_of_date, data, digest, settings_digest(params))
     sha256 = save_model(model, model_path(settings, run_id), settings)
     details = {
@@ -64,7 +65,8 @@ def train_segments(connection: Connection, settings: Settings, params: Params) -
         "data_digest": data,
         "settings_digest": settings_digest(params),
     }
-    first = (pd.Timestamp(month) - pd.DateOffset(months=params.segments.months - 1)).date()
+    months = params.segments.months + params.segments.fit_months
+    first = (pd.Timestamp(month) - pd.DateOffset(months=months - 2)).date()
     run = ModelRun(
         model_run_id=run_id,
         model_name=SEGMENT_MODEL,
@@ -73,7 +75,7 @@ def train_segments(connection: Connection, settings: Settings, params: Params) -
         train_to_date=as_of_date,
         test_from_date=None,
         test_to_date=None,
-        train_row_count=len(behaviour),
+        train_row_count=len(lessons),
         test_row_count=None,
         positive_rate=None,
         auc=None,
@@ -95,7 +97,7 @@ def _stability(
 ) -> float | None:
     """Agreement with the clusters that the month before would have given; None when there was none."""
     before = (pd.Timestamp(month) - pd.DateOffset(months=1)).date()
-    earlier = read_behaviour(connection, before, params)
+    earlier = read_lessons(connection, before, params)
     if len(earlier) < 2 * params.segments.minimum_customers_per_cluster:
         return None
     try:
@@ -140,8 +142,9 @@ def result_of(status: str, run: ModelRun) -> dict[str, Any]:
     reasons = {
         "kept": "its month, features and parameters were learnt already",
         "trained": "a new month, new features or new parameters",
+        "challenger": "a challenger that knows the newest months only",
     }
-    reason = reasons[status]
+    reason = reasons["challenger" if status == "trained" and run.details.get("challenged") else status]
     promotion = run.details.get("promotion")
     if promotion is not None and status == "trained":
         reason += f"; {'promoted' if run.is_champion else 'not promoted'}: {promotion}"

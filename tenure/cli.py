@@ -139,6 +139,12 @@ def score() -> None:
 
 
 @app.command()
+def backtest() -> None:
+    """How the churn models would have done in each of the newest months, knowing only the months before."""
+    _models("backtest")
+
+
+@app.command()
 def models(model_run_id: Annotated[str, typer.Argument(help="for the model card of this run")] = "") -> None:
     """Every model run, newest first, one JSON a line; with the id of a run, all about it for a reader."""
     _models("models", *filter(None, [model_run_id]))

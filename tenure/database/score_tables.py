@@ -51,6 +51,8 @@ SCORE_TABLES = (
         customer_id text not null,
         value_tier text not null,
         cluster_name text not null,
+        previous_cluster_name text,
+        move_reason text,
         model_run_id text,
         primary key (as_of_date, customer_id)
     )
@@ -93,6 +95,49 @@ SCORE_TABLES = (
         primary key (as_of_date, subscription_id, campaign_name)
     )
     """,
+    """
+    create table if not exists scores.model_drift (
+        as_of_date date not null,
+        model_run_id text not null,
+        measure_kind text not null,
+        measure_name text not null,
+        measure_value numeric not null,
+        limit_value numeric not null,
+        is_beyond_limit boolean not null,
+        row_count bigint not null,
+        primary key (as_of_date, model_run_id, measure_kind, measure_name)
+    )
+    """,
+    """
+    create table if not exists scores.churn_backtest (
+        model_name text not null,
+        model_run_id text not null,
+        as_of_date date not null,
+        slice_kind text not null,
+        slice_name text not null,
+        row_count bigint not null,
+        leaver_count bigint not null,
+        expected_leaver_count numeric not null,
+        auc numeric,
+        top_decile_lift numeric,
+        calibrated_decile_count integer,
+        primary key (model_name, as_of_date, slice_kind, slice_name)
+    )
+    """,
+    # What drift is measured against; JSON lists, that only the models read.
+    """
+    create table if not exists scores.model_profile (
+        model_run_id text not null,
+        measure_kind text not null,
+        measure_name text not null,
+        limits text not null,
+        row_counts text not null,
+        primary key (model_run_id, measure_kind, measure_name)
+    )
+    """,
+    # Tables of before customers' moves were told.
+    "alter table scores.customer_segment add column if not exists previous_cluster_name text",
+    "alter table scores.customer_segment add column if not exists move_reason text",
     # Before there was a churn model for each plan type there was one for both: it scores nobody any more.
     "update scores.model_run set is_champion = false where model_name = 'churn' and is_champion",
 )

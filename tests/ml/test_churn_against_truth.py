@@ -41,14 +41,14 @@ NAMED = 0.80
 # A cause that doubles the odds of leaving is what has driven somebody away.
 DRIVES = np.log(2)
 WORDS = {
-    "usage_decline": r"^(Uses the line|Called|Used .* less|Sent .* fewer|No (calls|data)|Not used|.* days without use)",
+    "usage_decline": r"^(Uses the|Has stopped|Called|Used .* less|Sent .* fewer|No (calls|data)|Not used)|without use",
     "contract_expiring": r"^Contract ",
-    "bill_shock": r"bill|Spends|beyond the plan",
+    "bill_shock": r"bill|Spends",
     "price_gap": r"than a rival asks",
     "rival_campaign": r"^A rival offers",
     "network": r"network",
     "complaint": r"^(Complained|Rated)",
-    "circle": r"of those it calls",
+    "circle": r"it calls most",
     "tenure": r"^Customer for only",
 }
 

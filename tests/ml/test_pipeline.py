@@ -18,6 +18,7 @@ from tests.conftest import BuiltWarehouse
 
 SCORE_TABLES = (
     "churn_score", "churn_reason", "customer_segment", "subscription_lifetime_value", "offer_response", "model_run",
+    "model_drift", "model_profile",
 )  # fmt: skip
 MODELS = {"churn_postpaid", "churn_prepaid", "customer_segments", "lifetime_value", "offer_response"}
 
@@ -148,6 +149,28 @@ def test_customers__have_one_segment_and_the_best_tier_of_their_lines(built: Set
     ) == [(0,)]
     names = [name for (name,) in rows(built, "select distinct cluster_name from scores.customer_segment")]
     assert len(names) >= 3
+
+
+def test_customers_who_moved__say_from_where_and_why(built: Settings) -> None:
+    moved = rows(
+        built,
+        "select cluster_name, previous_cluster_name, move_reason from scores.customer_segment"
+        " where previous_cluster_name is not null or move_reason is not null",
+    )
+    (total,) = rows(built, "select count(*) from scores.customer_segment")[0]
+    assert 0 < len(moved) < total / 4
+    names = {name for (name,) in rows(built, "select distinct cluster_name from scores.customer_segment")}
+    for now, before, reason in moved:
+        assert before != now
+        assert {before, now} <= names
+        assert " to " in reason or reason.startswith("A customer for") or ", now " in reason or ": " in reason
+
+
+def test_clusters__stay_what_they_are_from_month_to_month(built: Settings) -> None:
+    details = rows(
+        built, "select parameters::json ->> 'stability' from scores.model_run where model_name = 'customer_segments'"
+    )
+    assert all(float(stability) > 0.8 for (stability,) in details)
 
 
 def test_every_line__has_a_lifetime_value_in_a_currency(built: Settings) -> None:

@@ -12,10 +12,10 @@ import pytest
 
 from ml.churn import churn_classifier
 from ml.evaluate import Evaluation, evaluate_churn
-from ml.features import frame_columns
+from ml.features import LABEL, frame_columns
 from ml.model_file import save_model
 from ml.params import load_params
-from ml.promotion import judge
+from ml.promotion import judge, judge_challenger, outcomes
 from ml.registry import CHURN_MODELS, ModelRun, model_path
 from tenure.settings import Settings
 
@@ -124,3 +124,39 @@ def test_champion_whose_file_was_changed__gives_way(settings: Settings, measured
     found = judge(frame, left, measured, old, settings, PARAMS)
     assert found.is_promoted
     assert "cannot be used any more" in found.reason
+
+
+def known_rows() -> pd.DataFrame:
+    """The rows with their lines and labels, as training reads them."""
+    frame, left = rows_of()
+    return frame.assign(subscription_id=np.tile(np.arange(LINES), len(MONTHS)).astype(str), **{LABEL: left})
+
+
+def test_challenger__is_compared_on_the_rows_that_both_were_tested_on(measured: Evaluation) -> None:
+    rows = known_rows()
+    recent = rows[rows["as_of_date"] >= "2026-04-30"].reset_index(drop=True)
+    frame, left = recent[["usage", "other"]], recent[LABEL].to_numpy()
+    of_recent = evaluate_churn(frame, left, recent["as_of_date"], PARAMS, lambda: churn_classifier(PARAMS))
+    both = outcomes(rows, measured).index.intersection(outcomes(recent, of_recent).index)
+    assert set(both.get_level_values("as_of_date")) == {MONTHS[-1]}
+    found = judge_challenger(outcomes(recent, of_recent), outcomes(rows, measured), "scores have shifted", PARAMS)
+    assert found.reason.startswith("scores have shifted; the newest months alone give AUC 0.")
+    assert found.reason.endswith(f"on {LINES} lines of later months")
+
+
+@pytest.mark.parametrize("is_better", [True, False])
+def test_challenger__takes_over_only_if_it_ranks_better(measured: Evaluation, is_better: bool) -> None:
+    standard = outcomes(known_rows(), measured)
+    noise = standard.assign(probability=np.random.default_rng(4).random(len(standard)))
+    sides = (standard, noise) if is_better else (noise, standard)
+    assert judge_challenger(*sides, "scores have shifted", PARAMS).is_promoted is is_better
+    assert not judge_challenger(standard, standard, "scores have shifted", PARAMS).is_promoted
+
+
+def test_challenger__with_few_leavers_to_compare_is_not_promoted(measured: Evaluation) -> None:
+    standard = outcomes(known_rows(), measured)
+    few = pd.concat([standard[standard["left"] == 1].head(5), standard[standard["left"] == 0].head(200)])
+    found = judge_challenger(few, few, "scores have shifted", PARAMS)
+    assert (found.is_promoted, found.reason) == (
+        False, "scores have shifted; 5 leavers are too few to compare the challenger",
+    )  # fmt: skip

@@ -54,3 +54,47 @@ def test_missing_and_absurd_values__are_placed() -> None:
 def test_customers_who_do_not_differ__cannot_be_clustered() -> None:
     with pytest.raises(ValueError, match="no measure differs"):
         SegmentModel().fit(pd.DataFrame({"monthly_revenue": [1.0] * 50, "data_mb": [np.nan] * 50}))
+
+
+def _moving() -> tuple[SegmentModel, pd.DataFrame, pd.DataFrame]:
+    """Talkers and surfers, of whom the first ten talkers surf in the second month."""
+    before = _customers()
+    now = before.copy()
+    now.loc[:9, "data_mb"] = 9000.0
+    now.loc[:9, "voice_minutes"] = 8.0
+    return SegmentModel(cluster_count=2).fit(pd.concat([before, now])), before, now
+
+
+def test_moves__are_of_those_in_another_cluster_and_say_what_changed() -> None:
+    model, before, now = _moving()
+    moves = model.moves(before, now)
+    assert list(moves.index) == list(range(10))
+    assert set(moves["previous_cluster_name"]) == {model.predict(before.loc[[0]])[0]}
+    for customer, reason in moves["move_reason"].items():
+        data, voice = (
+            f"Data {before.at[customer, 'data_mb']:,.0f} to 9,000 MB a month",
+            f"Calls {before.at[customer, 'voice_minutes']:,.0f} to 8 minutes a month",
+        )
+        assert reason in (data, voice)
+
+
+def test_moves__leave_out_who_was_not_there_or_is_gone() -> None:
+    model, before, now = _moving()
+    assert list(model.moves(before.drop(index=[0, 1]), now.drop(index=[2])).index) == list(range(3, 10))
+    assert model.moves(before, before).empty
+    assert model.moves(before.iloc[:0], now).empty
+
+
+def test_moves__of_a_measure_that_is_not_known_any_more_say_so() -> None:
+    random = np.random.default_rng(2)
+    low, high = random.normal(20.0, 1.0, 60), random.normal(200.0, 1.0, 60)
+    before = pd.DataFrame({"data_mb": [*low, *high], "monthly_revenue": random.normal(50.0, 0.5, 120)})
+    now = before.copy()
+    now.loc[0, "data_mb"] = np.nan
+    model = SegmentModel(cluster_count=2).fit(before)
+    moves = model.moves(before, now)
+    # What is not known counts as the median, which lies with one of the two.
+    assert list(moves.index) in ([], [0])
+    moves = model.moves(before.assign(data_mb=before["data_mb"].mask(before.index == 119)), before)
+    assert all(reason == "Data: newly known" for reason in moves["move_reason"])
+    assert len(moves) + len(model.moves(before, now)) == 1

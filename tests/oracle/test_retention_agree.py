@@ -94,3 +94,53 @@ def test_penetration_of_every_month(retention: Retention, marts: psycopg.Connect
         assert any(lines for lines, _ in counted.values()), kpi_code
         assert any(could for _, could in counted.values()), kpi_code
         assert_same(_found(marts, kpi_code), counted)
+
+
+def test_survival_curve(retention: Retention, marts: psycopg.Connection[Any]) -> None:
+    """Stays followed month by month of tenure; who has not left was there for as long as it was watched."""
+    operator = retention.operator
+    watched: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0])
+    for seen in retention.opinion.months:
+        if operator.is_open(seen.month):
+            continue
+        joined = operator.clock.day(seen.line.activated_at)
+        tenure = (seen.month.year - joined.year) * 12 + seen.month.month - joined.month
+        cell = watched[(seen.opening or seen.closing)[3], tenure]
+        cell[0] += seen.is_opening + sum(seen.entries.values())
+        cell[1] += sum(seen.exits.values())
+    expected = {}
+    for plan in {plan for plan, _ in watched}:
+        tenures = sorted(tenure for one, tenure in watched if one == plan)
+        still, kept = 1.0, {}
+        for tenure in tenures:
+            there, left = watched[plan, tenure]
+            still *= 1 - left / there
+            kept[tenure] = still
+        for tenure in tenures:
+            ahead = [kept[later] for later in range(tenure + 1, tenure + 25) if later in kept]
+            left_over = sum(ahead) / kept[tenure] if len(ahead) == 24 and kept[tenure] else None
+            expected[plan, tenure] = (*watched[plan, tenure], kept[tenure], left_over)
+    query = "select plan_type, tenure_month, at_risk_count, left_count, survival_rate, expected_months_left"
+    found = {row[:2]: row[2:] for row in rows_of(marts, f"{query} from survival_curve")}
+    assert {key: row[:2] for key, row in found.items()} == {key: row[:2] for key, row in expected.items()}
+    assert any(left for _, left, _, _ in expected.values())
+    assert any(months is not None for *_, months in expected.values())
+    for key, (_, _, still, months) in expected.items():
+        assert abs(float(found[key][2]) - still) < 1e-5, key
+        assert (found[key][3] is None) == (months is None), key
+        assert months is None or abs(float(found[key][3]) - months) < 0.01, key
+
+
+def test_survival_interval__is_greenwoods(marts: psycopg.Connection[Any]) -> None:
+    query = """
+        select plan_type, tenure_month, at_risk_count, left_count, survival_rate, survival_low_rate, survival_high_rate
+        from survival_curve order by plan_type, tenure_month"""
+    variance: dict[str, float] = defaultdict(float)
+    for plan, _, there, left, still, low, high in rows_of(marts, query):
+        if there == left:
+            break
+        variance[plan] += left / (there * (there - left))
+        half = 1.96 * float(still) * variance[plan] ** 0.5
+        assert abs(float(low) - max(float(still) - half, 0)) < 1e-5
+        assert abs(float(high) - min(float(still) + half, 1)) < 1e-5
+    assert set(variance) == {"postpaid", "prepaid"}

@@ -15,6 +15,11 @@ from tenure.dashboards.definitions import Metric
 
 Row = dict[str, Any]
 DIFFICULTY = {"low": 1, "medium": 2, "high": 3}
+MEASURES = {
+    "age": "Days since the newest month learnt from",
+    "score": "Scores: stability index",
+    "feature_share": "Share of inputs that have shifted",
+}
 # What the datasets say in SQL, said again.
 KEPT: dict[str, Callable[[Row], bool]] = {
     "core_retention_curve": lambda row: not row["is_open_month"],
@@ -22,12 +27,17 @@ KEPT: dict[str, Callable[[Row], bool]] = {
     "campaign_run": lambda row: bool(row["is_window_complete"]),
     "lever_month": lambda row: row["quadrant_name"] != "not known",
     "signal_current": lambda row: bool(row["is_current"]),
+    "drift_current": lambda row: bool(
+        row["is_current"] and (row["measure_kind"] != "feature" or row["is_beyond_limit"])
+    ),
     "blacklist": lambda row: bool(row["is_active"]),
     "pipeline_month": lambda row: bool(row["is_open"]),
     "expiry_calendar": lambda row: row["expiry_days"] is not None and row["expiry_days"] >= 0,
 }
 MADE: dict[tuple[str, str], Callable[[Row], Any]] = {
     ("model_test", "is_champion"): lambda row: "yes" if row["is_champion"] else "no",
+    ("drift_current", "is_beyond"): lambda row: "yes" if row["is_beyond_limit"] else "no",
+    ("drift_current", "measure"): lambda row: MEASURES.get(row["measure_kind"], row["measure_name"]),
     ("pipeline_month", "is_overdue"): lambda row: "yes" if row["is_overdue"] else "no",
     ("lead_trend", "stage"): lambda row: f"{row['stage_rank']} {row['status_code']}",
     ("pipeline_month", "stage"): lambda row: f"{row['stage_rank']} {row['stage_name']}",

@@ -201,6 +201,7 @@ select
         consents.is_{{ channel }}_allowed,
     {%- endfor %}
     cast(lifetime.value_amount as numeric(18, 2)) as lifetime_value_amount,
+    cast(lifetime.expected_months as numeric(9, 2)) as expected_months_left,
     offers.campaign_name as recommended_campaign_name,
     offers.reason_text as recommended_offer_reason,
     offers.increment_amount as recommended_increment_amount

@@ -3,5 +3,7 @@ select
     customer_id,
     value_tier,
     cluster_name,
+    previous_cluster_name,
+    move_reason,
     model_run_id
 from {{ source('scores', 'customer_segment') }}
