@@ -30,6 +30,7 @@ KEPT: dict[str, Callable[[Row], bool]] = {
     "drift_current": lambda row: bool(
         row["is_current"] and (row["measure_kind"] != "feature" or row["is_beyond_limit"])
     ),
+    "survival": lambda row: row["tenure_month"] <= 60,
     "blacklist": lambda row: bool(row["is_active"]),
     "pipeline_month": lambda row: bool(row["is_open"]),
     "expiry_calendar": lambda row: row["expiry_days"] is not None and row["expiry_days"] >= 0,
