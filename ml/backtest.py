@@ -37,7 +37,7 @@ COLUMNS = (
 class Measured:
     """A month, or a region or tier of it: subscriptions, leavers and those expected, how well they were ranked.
 
-    `auc` and `top_decile_lift` are NaN and `calibrated_decile_count` is None where there were too few leavers.
+    `auc`, `top_decile_lift` and `calibrated_decile_count` are None where there were too few leavers.
     """
 
     as_of_date: dt.date
@@ -46,8 +46,8 @@ class Measured:
     row_count: int
     leaver_count: int
     expected_leaver_count: float
-    auc: float
-    top_decile_lift: float
+    auc: float | None
+    top_decile_lift: float | None
     calibrated_decile_count: int | None
 
 
@@ -131,8 +131,8 @@ def _measure(
         row_count=len(left),
         leaver_count=leavers,
         expected_leaver_count=float(probability.sum()),
-        auc=float(roc_auc_score(left, probability)) if is_known else float("nan"),
-        top_decile_lift=top_decile_lift(left, probability) if is_known else float("nan"),
+        auc=float(roc_auc_score(left, probability)) if is_known else None,
+        top_decile_lift=top_decile_lift(left, probability) if is_known else None,
         calibrated_decile_count=calibrated_decile_count(left, probability) if is_known else None,
     )
 
@@ -155,14 +155,14 @@ def _slices(connection: psycopg.Connection[Any], rows: pd.DataFrame) -> pd.DataF
     return joined[[REGION, TIER]].fillna("unknown")
 
 
-def _decimal(value: float, places: int) -> Decimal | None:
-    return None if np.isnan(value) else Decimal(f"{value:.{places}f}")
+def _decimal(value: float | None, places: int) -> Decimal | None:
+    return None if value is None else Decimal(f"{value:.{places}f}")
 
 
 def in_words(one: Measured) -> str:
     """A month as a line to read."""
     told = f"{one.as_of_date}: {one.leaver_count} of {one.row_count} left, {one.expected_leaver_count:.0f} expected"
-    if one.calibrated_decile_count is None:
+    if one.auc is None or one.top_decile_lift is None:
         return f"{told}, too few to say how well they were ranked"
     ranked = f"AUC {one.auc:.3f}, lift of the top tenth {one.top_decile_lift:.1f}"
     return f"{told}, {ranked}, {one.calibrated_decile_count} of 10 deciles calibrated"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +15,8 @@ from tenure.contract_commands import contract_app
 from tenure.errors import TenureError
 from tenure.landing_commands import register as register_landing
 from tenure.mail_commands import mail_app
+from tenure.model_commands import register as register_models
+from tenure.model_commands import run_models
 from tenure.outages import noted_defect, of_exception
 from tenure.protection.commands import register as register_protection
 from tenure.settings import get_settings
@@ -32,6 +33,7 @@ app.add_typer(db_app, name="db")
 app.add_typer(contract_app, name="contract")
 app.add_typer(mail_app, name="mail")
 register_landing(app)
+register_models(app)
 register_protection(app)
 
 
@@ -96,7 +98,7 @@ def build(
     settings = get_settings()
     prepare_warehouse(settings)
     build_models(["tag:base"], full_refresh=full_refresh)
-    _models("score")
+    run_models("score")
     build_models(["tag:scored"], full_refresh=full_refresh)
     say(f"published {publish(settings)}")
     follow(settings, say)
@@ -117,43 +119,6 @@ def upgrade() -> None:
 
     count = run(get_settings(), say)
     say(f"{count} steps done; `tenure build` brings the marts up to date" if count else "nothing to upgrade")
-
-
-def _models(*command: str) -> None:
-    # The models build on this package, never the other way, so they run as a program of their own.
-    done = subprocess.run([sys.executable, "-m", "ml", *command], check=False)
-    if done.returncode != 0:
-        raise typer.Exit(done.returncode)
-
-
-@app.command()
-def train() -> None:
-    """Train the models when the landed data has a month they have not learnt from."""
-    _models("train")
-
-
-@app.command()
-def score() -> None:
-    """Score every subscription on the network with the champion models; `tenure build` then publishes."""
-    _models("score")
-
-
-@app.command()
-def backtest() -> None:
-    """How the churn models would have done in each of the newest months, knowing only the months before."""
-    _models("backtest")
-
-
-@app.command()
-def models(model_run_id: Annotated[str, typer.Argument(help="for the model card of this run")] = "") -> None:
-    """Every model run, newest first, one JSON a line; with the id of a run, all about it for a reader."""
-    _models("models", *filter(None, [model_run_id]))
-
-
-@app.command()
-def explain(subscription_id: Annotated[str, typer.Argument(help="as in the marts")]) -> None:
-    """Why a subscription on the network has the churn score that it has."""
-    _models("explain", "--", subscription_id)
 
 
 @app.command()

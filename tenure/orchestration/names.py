@@ -6,7 +6,9 @@ from tenure.sources import SOURCES
 
 LAND_DAGS = tuple(f"land_{source}" for source in SOURCES)
 CHAIN_DAGS = ("build_marts", "score_subscriptions", "publish_marts", "refresh_dashboards")
+# Those of a business day.
 DAG_IDS = (*LAND_DAGS, *CHAIN_DAGS)
+MONTHLY_DAGS = ("backtest_models",)
 
 PARTITION_FORMAT = "%Y-%m-%d"
 

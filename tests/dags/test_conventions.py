@@ -14,9 +14,17 @@ from typing import Any
 import pytest
 
 from tenure.orchestration.environment import airflow_environment
-from tenure.orchestration.names import CHAIN_DAGS, DAG_IDS, LAND_DAGS, WAREHOUSE_POOL, WAREHOUSE_SLOTS
+from tenure.orchestration.names import (
+    CHAIN_DAGS,
+    DAG_IDS,
+    LAND_DAGS,
+    MONTHLY_DAGS,
+    WAREHOUSE_POOL,
+    WAREHOUSE_SLOTS,
+)
 from tenure.settings import Settings
 
+EVERY_DAG = (*DAG_IDS, *MONTHLY_DAGS)
 # Airflow takes its configuration from the environment when it is imported: in a process of its own, not in pytest's.
 READER = """
 import json, sys
@@ -59,10 +67,10 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
 
 def test_every_dag_file_imports_without_an_error(bag: dict[str, Any]) -> None:
     assert bag["errors"] == {}
-    assert sorted(bag["dags"]) == sorted(DAG_IDS)
+    assert sorted(bag["dags"]) == sorted(EVERY_DAG)
 
 
-@pytest.mark.parametrize("dag_id", DAG_IDS)
+@pytest.mark.parametrize("dag_id", EVERY_DAG)
 def test_a_dag_says_what_it_is_whose_it_is_and_how_much_it_matters(bag: dict[str, Any], dag_id: str) -> None:
     dag = bag["dags"][dag_id]
     assert Path(dag["file"]).stem == dag_id, "one DAG a file, both of one name"
@@ -75,7 +83,7 @@ def test_a_dag_says_what_it_is_whose_it_is_and_how_much_it_matters(bag: dict[str
     assert dag["catchup"] is False and dag["active"] == 1
 
 
-@pytest.mark.parametrize("dag_id", DAG_IDS)
+@pytest.mark.parametrize("dag_id", EVERY_DAG)
 def test_tasks_are_owned_retried_and_readable(bag: dict[str, Any], dag_id: str) -> None:
     for task_id, task in bag["dags"][dag_id]["tasks"].items():
         assert f"owner/{task['owner']}" in bag["dags"][dag_id]["tags"], task_id
