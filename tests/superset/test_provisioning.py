@@ -66,7 +66,7 @@ def installed_alarms(server: SupersetServer) -> set[tuple[str, str, str | None, 
 
 def file_alarms(server: SupersetServer) -> set[tuple[str, str, str | None, str | None]]:
     """What superset/reports.yaml says, in each language."""
-    found = set()
+    found: set[tuple[str, str, str | None, str | None]] = set()
     for language in read_languages(server.settings.root):
         for entry in read_reports(server.settings.root):
             sql = alarm_sql(entry, language, server.settings.time_zone) if "sql" in entry else None
