@@ -55,7 +55,7 @@ score: pipeline ## write the scores
 dashboards: pipeline superset-env ## install the dashboards
 	@$(TENURE) dashboards
 
-bench: development ## ratios against peers and limits (ONLY=name for one)
+bench: development superset-env ## ratios against peers and limits (ONLY=name for one)
 	@.venv/bin/python -m benchmarks $(ONLY)
 
 clean: ## remove what was made here (data, environments), after asking

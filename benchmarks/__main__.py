@@ -27,6 +27,7 @@ BENCHMARKS = {
     "training_memory": ("training_memory", "training_memory"),
     "churn_quality": ("churn_quality", "churn_quality"),
     "cookbook": ("cookbook", "cookbook"),
+    "dashboard": ("dashboard", "dashboard"),
 }
 SMALLER = {"TENURE_BENCH_ROWS", "TENURE_BENCH_RUNS"}
 RESULTS = Path(__file__).resolve().parent / "results"
