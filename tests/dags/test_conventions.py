@@ -75,7 +75,7 @@ def test_a_dag_says_what_it_is_whose_it_is_and_how_much_it_matters(bag: dict[str
     dag = bag["dags"][dag_id]
     assert Path(dag["file"]).stem == dag_id, "one DAG a file, both of one name"
     verb, _, thing = dag_id.partition("_")
-    assert verb in ("land", "build", "score", "publish", "refresh") and thing
+    assert verb in ("land", "build", "score", "publish", "refresh", "backtest") and thing
     assert dag["doc"].strip().startswith("### ") and "**When it is red**" in dag["doc"] and len(dag["doc"]) > 300
     assert sum(tag in ("impact/tier_1", "impact/tier_2", "impact/tier_3") for tag in dag["tags"]) == 1
     assert sum(tag.startswith("owner/") for tag in dag["tags"]) == 1

@@ -70,12 +70,9 @@ def test_moves__are_of_those_in_another_cluster_and_say_what_changed() -> None:
     moves = model.moves(before, now)
     assert list(moves.index) == list(range(10))
     assert set(moves["previous_cluster_name"]) == {model.predict(before.loc[[0]])[0]}
-    for customer, reason in moves["move_reason"].items():
-        data, voice = (
-            f"Data {before.at[customer, 'data_mb']:,.0f} to 9,000 MB a month",
-            f"Calls {before.at[customer, 'voice_minutes']:,.0f} to 8 minutes a month",
-        )
-        assert reason in (data, voice)
+    columns = before["data_mb"].iloc[:10], before["voice_minutes"].iloc[:10], moves["move_reason"]
+    for data, minutes, reason in zip(*columns, strict=True):
+        assert reason in (f"Data {data:,.0f} to 9,000 MB a month", f"Calls {minutes:,.0f} to 8 minutes a month")
 
 
 def test_moves__leave_out_who_was_not_there_or_is_gone() -> None:

@@ -108,7 +108,7 @@ def test_survival_curve(retention: Retention, marts: psycopg.Connection[Any]) ->
         cell = watched[(seen.opening or seen.closing)[3], tenure]
         cell[0] += seen.is_opening + sum(seen.entries.values())
         cell[1] += sum(seen.exits.values())
-    expected = {}
+    expected: dict[tuple[str, int], tuple[int, int, float, float | None]] = {}
     for plan in {plan for plan, _ in watched}:
         tenures = sorted(tenure for one, tenure in watched if one == plan)
         still, kept = 1.0, {}
@@ -119,14 +119,15 @@ def test_survival_curve(retention: Retention, marts: psycopg.Connection[Any]) ->
         for tenure in tenures:
             ahead = [kept[later] for later in range(tenure + 1, tenure + 25) if later in kept]
             left_over = sum(ahead) / kept[tenure] if len(ahead) == 24 and kept[tenure] else None
-            expected[plan, tenure] = (*watched[plan, tenure], kept[tenure], left_over)
+            there, left = watched[plan, tenure]
+            expected[plan, tenure] = (there, left, kept[tenure], left_over)
     query = "select plan_type, tenure_month, at_risk_count, left_count, survival_rate, expected_months_left"
     found = {row[:2]: row[2:] for row in rows_of(marts, f"{query} from survival_curve")}
     assert {key: row[:2] for key, row in found.items()} == {key: row[:2] for key, row in expected.items()}
     assert any(left for _, left, _, _ in expected.values())
     assert any(months is not None for *_, months in expected.values())
-    for key, (_, _, still, months) in expected.items():
-        assert abs(float(found[key][2]) - still) < 1e-5, key
+    for key, (_, _, share, months) in expected.items():
+        assert abs(float(found[key][2]) - share) < 1e-5, key
         assert (found[key][3] is None) == (months is None), key
         assert months is None or abs(float(found[key][3]) - months) < 0.01, key
 
