@@ -2,13 +2,15 @@
 -- left. A line is watched from when the history begins to when it leaves or the last full month ends, so that who has
 -- not left yet counts for as long as it was there.
 {% set horizon = 24 -%}
+{%- set upto = '(partition by plan_type order by tenure_month)' -%}
 with watched as (
 
     select
         coalesce(monthly.opening_plan_type, monthly.closing_plan_type) as plan_type,
-        {{ dbt.datediff(month_of('lifetime.activated_date'), 'monthly.month', 'month') }} as tenure_month,
-        case when monthly.is_opening then 1 else 0 end + monthly.activation_count + monthly.reactivation_count
-            + monthly.win_back_count as stay_count,
+        (extract(year from monthly.month) - extract(year from lifetime.activated_date)) * 12
+        + extract(month from monthly.month) - extract(month from lifetime.activated_date) as tenure_month,
+        case when monthly.is_opening then 1 else 0 end
+        + monthly.activation_count + monthly.reactivation_count + monthly.win_back_count as stay_count,
         monthly.opening_churn_count + monthly.same_month_churn_count as left_count
     from {{ ref('subscription_monthly') }} as monthly
     inner join {{ ref('int_subscription_lifetime') }} as lifetime
@@ -30,30 +32,31 @@ counted as (
 
 ),
 
-survival as (
+followed as (
 
     select
         plan_type,
         tenure_month,
         at_risk_count,
         left_count,
-        cast(left_count as double precision) / at_risk_count as hazard_rate,
         -- Where everyone left nobody is left afterwards, and the logarithm has no value.
-        case
-            when max(case when left_count = at_risk_count then 1 else 0 end) over (
-                partition by plan_type order by tenure_month
-            ) = 1 then 0
-            else exp(
-                sum(ln(1 - cast(left_count as double precision) / nullif(at_risk_count, left_count))) over (
-                    partition by plan_type order by tenure_month
-                )
-            )
-        end as survival_rate,
+        max(case when left_count = at_risk_count then 1 else 0 end) over {{ upto }} as has_ended,
+        sum(ln(1 - cast(left_count as double precision) / nullif(at_risk_count, left_count))) over {{ upto }}
+            as log_survival,
         -- Greenwood (1926).
-        sum(
-            cast(left_count as double precision) / at_risk_count / nullif(at_risk_count - left_count, 0)
-        ) over (partition by plan_type order by tenure_month) as variance
+        sum(cast(left_count as double precision) / at_risk_count / nullif(at_risk_count - left_count, 0))
+            over {{ upto }} as variance
     from counted
+
+),
+
+survival as (
+
+    select
+        *,
+        cast(left_count as double precision) / at_risk_count as hazard_rate,
+        case when has_ended = 1 then 0 else exp(log_survival) end as survival_rate
+    from followed
 
 ),
 
