@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -98,7 +98,7 @@ def _score_plan(
     bands = risk_bands(probability, details["bands"])
     at_risk = np.flatnonzero(np.isin(bands, (HIGH, MEDIUM)))
     found.reasons += [
-        Reason(int(at[at_risk[reason.row]]), reason.rank, reason.text, reason.odds_ratio)
+        replace(reason, row=int(at[at_risk[reason.row]]))
         for reason in explain(model, frame.iloc[at_risk], params.reasons)
     ]
     compared = _comparable(rows, params)

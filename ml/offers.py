@@ -19,6 +19,7 @@ from ml.uplift import NO_EFFECT, UpliftModel, uplift_model
 SHARE = "treated_share"
 # What an outcome is called in a sentence about so many of a hundred customers.
 _WORDS = {"stayed": "stay", "took_offer": "take the offer", "moved_up": "move to a dearer plan"}
+_WORDS_ZH = {"stayed": "留网", "took_offer": "接受优惠", "moved_up": "升档"}
 
 
 class OfferResponseModel(BaseEstimator):
@@ -81,8 +82,8 @@ def respond(
     `risk` has churn_probability and risk_band, indexed by subscription_id. An offer to stay was tried on lines at risk:
     others are not contacted with it, and nobody can be kept more surely than he would have left.
 
-    Adds uplift_rate, verdict_name, is_individual, is_contactable, increment_amount, is_chosen and reason_text to the
-    candidates of campaigns that the model knows.
+    Adds uplift_rate, verdict_name, is_individual, is_contactable, increment_amount, is_chosen, reason_text and
+    reason_text_zh to the candidates of campaigns that the model knows.
     """
     known = candidates[candidates["campaign_name"].isin(list(model.campaigns_))].reset_index(drop=True)
     keeps = known["outcome_code"] == "stayed"
@@ -112,6 +113,7 @@ def respond(
     choice = choose(usable, limits.budget_amount, limits.contacts_per_customer)
     known["is_chosen"] = choice.is_chosen
     known["reason_text"] = [_reason(row) for row in known.itertuples(index=False)]
+    known["reason_text_zh"] = [_reason_zh(row) for row in known.itertuples(index=False)]
     return known, choice
 
 
@@ -126,6 +128,20 @@ def _reason(row: Any) -> str:
     text = f"{row.campaign_name}: of 100 {who} contacted, {of_hundred:.1f} more {what}"
     if not np.isnan(row.increment_amount) and not np.isnan(row.contact_cost_amount):
         text += f"; brings {row.currency_code} {row.increment_amount:.2f}, costs {row.contact_cost_amount:.2f}"
+    return text
+
+
+def _reason_zh(row: Any) -> str:
+    what = _WORDS_ZH.get(row.outcome_code, row.outcome_code)
+    if row.uplift_rate == 0.0 and row.verdict_name == NO_EFFECT:
+        return f"{row.campaign_name}：测试未显示效果"
+    who = "名同类客户" if row.is_individual else "名客户"
+    of_hundred = abs(row.uplift_rate) * 100
+    if row.uplift_rate < 0:
+        return f"{row.campaign_name}：不宜联系；每联系100{who}，{what}减少{of_hundred:.1f}人"
+    text = f"{row.campaign_name}：每联系100{who}，{what}增加{of_hundred:.1f}人"
+    if not np.isnan(row.increment_amount) and not np.isnan(row.contact_cost_amount):
+        text += f"；带来{row.increment_amount:.2f} {row.currency_code}，成本{row.contact_cost_amount:.2f}"
     return text
 
 

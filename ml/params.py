@@ -150,10 +150,11 @@ class SegmentParams(_Section):
 
 
 class ReasonText(_Section):
-    """A sentence and the condition on the feature `when` under which it is true."""
+    """A sentence, in English and Chinese, and the condition on the feature `when` under which it is true."""
 
     when: str
     text: str
+    zh: str
     at_least: float | None = None
     at_most: float | None = None
 

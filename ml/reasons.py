@@ -23,11 +23,12 @@ CHUNK = 1000
 
 @dataclass(frozen=True)
 class Reason:
-    """A sentence about the subscription at position `row`; `rank` 1 is the strongest."""
+    """A sentence about the subscription at position `row`, in English and Chinese; `rank` 1 is the strongest."""
 
     row: int
     rank: int
     text: str
+    text_zh: str
     odds_ratio: float
 
 
@@ -53,8 +54,8 @@ def explain(model: ChurnClassifier, rows: pd.DataFrame, params: ReasonParams) ->
                 if ratio < params.minimum_odds_ratio:
                     break
                 text = entries[entry].texts[said[row, entry]]
-                sentence = _say(text.text, values[text.when][row], numbers[text.when][row])
-                found.append(Reason(start + row, rank, sentence, ratio))
+                said_of = values[text.when][row], numbers[text.when][row]
+                found.append(Reason(start + row, rank, _say(text.text, *said_of), _say(text.zh, *said_of), ratio))
     return found
 
 
@@ -64,12 +65,17 @@ def _entries(model: ChurnClassifier, params: ReasonParams) -> list[ReasonEntry]:
     plain = [
         ReasonEntry(
             features=(name,),
-            texts=(ReasonText(when=name, text=f"{name.replace('_', ' ').capitalize()}: {{value}}"),),
+            texts=(_plain_text(name),),
         )
         for name in known
         if name not in named
     ]
     return [entry for entry in params.catalogue if set(entry.features) & set(known)] + plain
+
+
+def _plain_text(name: str) -> ReasonText:
+    said = f"{name.replace('_', ' ').capitalize()}: {{value}}"
+    return ReasonText(when=name, text=said, zh=said)
 
 
 def _gains(

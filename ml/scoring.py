@@ -66,9 +66,9 @@ def score(connection: Connection, settings: Settings, params: Params) -> dict[st
         reason_count = replace_rows(
             connection,
             "churn_reason",
-            ("as_of_date", "subscription_id", "reason_rank", "reason_text", "model_run_id"),
+            ("as_of_date", "subscription_id", "reason_rank", "reason_text", "reason_text_zh", "model_run_id"),
             as_of_date,
-            ((as_of_date, names[r.row], r.rank, r.text, found.run_ids[r.row]) for r in found.reasons),
+            ((as_of_date, names[r.row], r.rank, r.text, r.text_zh, found.run_ids[r.row]) for r in found.reasons),
         )
         replace_rows(
             connection,

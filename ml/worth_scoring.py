@@ -28,7 +28,7 @@ VALUE_COLUMNS = (
 RESPONSE_COLUMNS = (
     "as_of_date", "subscription_id", "campaign_name", "outcome_code", "verdict_name", "uplift_rate", "is_individual",
     "is_contactable", "outcome_value_amount", "contact_cost_amount", "increment_amount", "currency_code", "is_chosen",
-    "reason_text", "model_run_id",
+    "reason_text", "reason_text_zh", "model_run_id",
 )  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def offer_rows(
             as_of_date, row.subscription_id, row.campaign_name, row.outcome_code, row.verdict_name,
             _decimal(row.uplift_rate, 6), row.is_individual, row.is_contactable, _decimal(row.outcome_value_amount, 2),
             _decimal(row.contact_cost_amount, 4), _decimal(row.increment_amount, 2), row.currency_code, row.is_chosen,
-            row.reason_text, champion.model_run_id,
+            row.reason_text, row.reason_text_zh, champion.model_run_id,
         )
         for row in found.itertuples(index=False)
     ]  # fmt: skip

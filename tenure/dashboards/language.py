@@ -18,8 +18,9 @@ from tenure.dashboards.definitions import read_metrics
 from tenure.dashboards.files import read_yaml
 from tenure.errors import TenureError
 
-# In the SQL of a dataset: {k.value_tier}, a column whose values have words of their own, and {' MTD'}, a text.
-PLACEHOLDER = re.compile(r"\{(?:(?P<column>\w+\.\w+)|'(?P<text>[^']*)')\}")
+# In the SQL of a dataset: {k.value_tier}, a column whose values have words of their own, {w.top_reasons@}, one that the
+# mart has for each language (`top_reasons_zh`), and {' MTD'}, a text.
+PLACEHOLDER = re.compile(r"\{(?:(?P<column>\w+\.\w+)|(?P<own>\w+\.\w+)@|'(?P<text>[^']*)')\}")
 
 
 # Words of a column that stand on one line of SQL.
@@ -78,6 +79,8 @@ class Language:
         def filled(found: re.Match[str]) -> str:
             if found["column"]:
                 return self.column(found["column"])
+            if found["own"]:
+                return self.named(found["own"], "_")
             word = found["text"].strip()
             return _quoted(found["text"].replace(word, self.text(word)) if word else found["text"])
 

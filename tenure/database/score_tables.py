@@ -41,6 +41,7 @@ SCORE_TABLES = (
         subscription_id text not null,
         reason_rank integer not null,
         reason_text text not null,
+        reason_text_zh text,
         model_run_id text not null,
         primary key (as_of_date, subscription_id, reason_rank)
     )
@@ -91,6 +92,7 @@ SCORE_TABLES = (
         currency_code text,
         is_chosen boolean not null,
         reason_text text not null,
+        reason_text_zh text,
         model_run_id text not null,
         primary key (as_of_date, subscription_id, campaign_name)
     )
@@ -135,7 +137,9 @@ SCORE_TABLES = (
         primary key (model_run_id, measure_kind, measure_name)
     )
     """,
-    # Tables of before customers' moves were told.
+    # Tables of before customers' moves were told, and reasons in Chinese.
+    "alter table scores.churn_reason add column if not exists reason_text_zh text",
+    "alter table scores.offer_response add column if not exists reason_text_zh text",
     "alter table scores.customer_segment add column if not exists previous_cluster_name text",
     "alter table scores.customer_segment add column if not exists move_reason text",
     # Before there was a churn model for each plan type there was one for both: it scores nobody any more.

@@ -99,6 +99,11 @@ def test_reasons__are_words_about_those_at_risk_only(built: Settings) -> None:
     assert {band for band, _, _ in found} <= {"high", "medium"}
     assert {rank for _, rank, _ in found} <= {1, 2, 3}
     assert not any("{" in text or "nan" in text for _, _, text in found)
+    chinese = rows(
+        built,
+        "select reason_text_zh from scores.churn_reason union all select reason_text_zh from scores.offer_response",
+    )
+    assert all(text and not text.isascii() and "{" not in text and "nan" not in text for (text,) in chinese)
     false_claims = rows(
         built,
         "select r.reason_text, f.contract_days_left from scores.churn_reason r"

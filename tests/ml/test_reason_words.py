@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import yaml
@@ -19,3 +20,11 @@ def test_every_feature_of_the_warehouse_has_words_of_its_own() -> None:
     worded = {name for entry in params.reasons.catalogue for name in entry.features}
     assert len(features) > 40
     assert features - worded == set()
+
+
+def test_every_sentence_says_the_same_values_in_chinese() -> None:
+    texts = [text for entry in load_params().reasons.catalogue for text in entry.texts]
+    assert len(texts) > 40
+    for text in texts:
+        assert re.findall(r"\{[^}]*\}", text.zh) == re.findall(r"\{[^}]*\}", text.text), text.text
+        assert not text.zh.isascii(), text.text

@@ -69,7 +69,8 @@ reasons as (
 
     select
         reason.subscription_id,
-        {{ dbt.listagg('reason.reason_text', "'; '", 'order by reason.reason_rank') }} as top_reasons
+        {{ dbt.listagg('reason.reason_text', "'; '", 'order by reason.reason_rank') }} as top_reasons,
+        {{ dbt.listagg('reason.reason_text_zh', "'；'", 'order by reason.reason_rank') }} as top_reasons_zh
     from {{ ref('stg_scores__churn_reason') }} as reason
     inner join latest
         on reason.as_of_date = latest.as_of_date
@@ -177,6 +178,7 @@ select
     at_risk.churn_probability,
     at_risk.risk_band,
     reasons.top_reasons,
+    reasons.top_reasons_zh,
     round(monthly_value.mean_revenue_amount * 12, 2) as value_at_risk_amount,
     monthly.currency_code,
     monthly.tenure_days,
@@ -204,6 +206,7 @@ select
     cast(lifetime.expected_months as numeric(9, 2)) as expected_months_left,
     offers.campaign_name as recommended_campaign_name,
     offers.reason_text as recommended_offer_reason,
+    offers.reason_text_zh as recommended_offer_reason_zh,
     offers.increment_amount as recommended_increment_amount
 from at_risk
 inner join {{ ref('subscription_monthly') }} as monthly

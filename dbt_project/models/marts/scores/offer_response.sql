@@ -15,6 +15,7 @@ select
     currency_code,
     is_chosen,
     reason_text,
+    reason_text_zh,
     model_run_id
 from {{ ref('stg_scores__offer_response') }}
 where subscription_id not like 'erased-%'

@@ -13,5 +13,6 @@ select
     currency_code,
     is_chosen,
     reason_text,
+    reason_text_zh,
     model_run_id
 from {{ source('scores', 'offer_response') }}
