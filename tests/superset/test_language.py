@@ -115,6 +115,8 @@ def test_charts_and_datasets_differ_from_the_english_in_words_only(language: Lan
                 one["sql"], other["sql"] = (re.sub(r"\s+", " ", document["sql"]) for document in (one, other))
             one["sql"] = re.sub(r" as (\w+)", "", one.get("sql", ""))
             other["sql"] = re.sub(r" as (\w+)", "", other.get("sql", ""))
+            # A column that the mart has for each language.
+            other["sql"] = re.sub(rf"(\w+\.\w+)_{language.code}\b", r"\1", other["sql"])
             assert one == other, path
             compared += 1
     assert compared > 150

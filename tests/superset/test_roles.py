@@ -14,7 +14,8 @@ from tenure.settings import ROOT
 
 # Page to its charts that show the whole company: no regional manager gets them.
 COMPANY_WIDE = {
-    "business": {"day_part"}, "lifecycle": {"playbook"}, "retention": {"destroying"}, "revenue": {"ledger"},
+    "business": {"day_part"}, "lifecycle": {"playbook"}, "retention": {"destroying", "months_left", "survival"},
+    "revenue": {"ledger"},
 }  # fmt: skip
 
 
