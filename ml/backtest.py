@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from ml.evaluate import calibrated_decile_count, label_end, top_decile_lift
 from ml.features import LABEL, PLAN, FeatureColumn, query_frame, read_training_rows, split_inputs
 from ml.params import Params
 from ml.registry import ModelRun
+from ml.scores import decimal
 from tenure.settings import Settings
 
 ALL, REGION, TIER = "all", "region", "tier"
@@ -84,8 +84,8 @@ def record(connection: psycopg.Connection[Any], run: ModelRun, found: list[Measu
             [
                 (
                     run.model_run_id, run.model_name, one.as_of_date, one.slice_kind, one.slice_name, one.row_count,
-                    one.leaver_count, _decimal(one.expected_leaver_count, 4), _decimal(one.auc, 6),
-                    _decimal(one.top_decile_lift, 6), one.calibrated_decile_count,
+                    one.leaver_count, decimal(one.expected_leaver_count, 4), decimal(one.auc, 6),
+                    decimal(one.top_decile_lift, 6), one.calibrated_decile_count,
                 )
                 for one in found
             ],
@@ -153,10 +153,6 @@ def _slices(connection: psycopg.Connection[Any], rows: pd.DataFrame) -> pd.DataF
     )
     joined = keys.merge(found.assign(month=pd.to_datetime(found["month"])), how="left", on=["subscription_id", "month"])
     return joined[[REGION, TIER]].fillna("unknown")
-
-
-def _decimal(value: float | None, places: int) -> Decimal | None:
-    return None if value is None else Decimal(f"{value:.{places}f}")
 
 
 def in_words(one: Measured) -> str:

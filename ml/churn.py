@@ -104,6 +104,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
         """As `predict_proba`, from a matrix that `encoder_` made."""
         chunks = [encoded[at : at + CHUNK] for at in range(0, len(encoded), CHUNK)]
         # Threads take whole chunks: inside of a member they would add up its trees in the order they happen to end in.
+        # The limit is set here for all of them, and once more in each, because that of OpenMP is of a thread.
         with threadpool_limits(limits=NATIVE_THREADS), ThreadPoolExecutor(self.threads) as pool:
             parts = list(pool.map(self._log_odds, chunks))
         left = expit(np.concatenate(parts)) if parts else np.empty(0)

@@ -13,7 +13,7 @@ import pandas as pd
 import psycopg
 
 from ml.churn import churn_classifier, sample_stayers
-from ml.drift import has_drifted, make_profiles, record_profiles, reference_rows
+from ml.drift import make_profiles, record_profiles, reference_rows, what_has_drifted
 from ml.errors import TrainingRefused
 from ml.evaluate import Evaluation, evaluate_churn
 from ml.features import (
@@ -118,7 +118,7 @@ def _challenge(
     plan_type: str,
 ) -> dict[str, Any] | None:
     """Train a challenger that knows the newest months only, once, if `kept` is in use and has drifted; else None."""
-    why = has_drifted(connection, kept.model_run_id) if kept.is_champion and not _is_challenger(kept) else None
+    why = what_has_drifted(connection, kept.model_run_id) if kept.is_champion and not _is_challenger(kept) else None
     if why is None:
         return None
     told = result_of("kept", kept)

@@ -13,7 +13,6 @@ import datetime as dt
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from scipy.stats import chi2
 from ml.encoding import FloatArray, FrameEncoder
 from ml.params import DriftParams
 from ml.registry import ModelRun
+from ml.scores import decimal
 
 AGE, SCORE, SHARE, FEATURE = "age", "score", "feature_share", "feature"
 # Kinds of drift that call for a challenger: a model that is merely old gets one when its month is learnt from.
@@ -94,8 +94,10 @@ def measure_drift(
     kept = _sampled(np.arange(len(encoded)), params)
     columns = {name: encoded[kept, place] for place, name in enumerate([*encoder.numeric_, *encoder.categorical_])}
     columns_of = {FEATURE: columns, SCORE: {"churn_probability": score[kept]}}
-    found = [_stability(profile, columns_of[profile.measure_kind][profile.measure_name], params, len(profiles))
-             for profile in profiles if profile.measure_name in columns_of[profile.measure_kind]]  # fmt: skip
+    found = [
+        _stability(profile, columns_of[profile.measure_kind][profile.measure_name], params, len(profiles))
+        for profile in profiles
+    ]
     features = [one for one in found if one.measure_kind == FEATURE]
     share = sum(one.is_beyond_limit for one in features) / len(features)
     return [*found, Drift(SHARE, "inputs beyond their limit", share, params.maximum_feature_share, len(kept))]
@@ -111,8 +113,8 @@ def stored(as_of_date: dt.date, model_run_id: str, found: Iterable[Drift]) -> li
     """Rows of scores.model_drift, in order of COLUMNS."""
     return [
         (
-            as_of_date, model_run_id, one.measure_kind, one.measure_name, Decimal(f"{one.measure_value:.6f}"),
-            Decimal(f"{one.limit_value:.6f}"), one.is_beyond_limit, one.row_count,
+            as_of_date, model_run_id, one.measure_kind, one.measure_name, decimal(one.measure_value, 6),
+            decimal(one.limit_value, 6), one.is_beyond_limit, one.row_count,
         )
         for one in found
     ]  # fmt: skip
@@ -144,7 +146,7 @@ def read_profiles(connection: psycopg.Connection[Any], model_run_id: str) -> lis
     ]
 
 
-def has_drifted(connection: psycopg.Connection[Any], model_run_id: str) -> str | None:
+def what_has_drifted(connection: psycopg.Connection[Any], model_run_id: str) -> str | None:
     """What has drifted at the newest day that a run scored, in words; None where nothing calls for a challenger."""
     with connection.cursor(row_factory=class_row(Drift)) as cursor:
         found = cursor.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,39 @@ from ml.scores import HIGH, MEDIUM
 from ml.uplift import NO_EFFECT, UpliftModel, uplift_model
 
 SHARE = "treated_share"
-# What an outcome is called in a sentence about so many of a hundred customers.
-_WORDS = {"stayed": "stay", "took_offer": "take the offer", "moved_up": "move to a dearer plan"}
-_WORDS_ZH = {"stayed": "留网", "took_offer": "接受优惠", "moved_up": "升档"}
+
+
+@dataclass(frozen=True)
+class _Phrases:
+    """How the response to an offer is told in a language."""
+
+    outcomes: dict[str, str]
+    alike: str
+    any_customer: str
+    none: str
+    fewer: str
+    more: str
+    worth: str
+
+
+_ENGLISH = _Phrases(
+    outcomes={"stayed": "stay", "took_offer": "take the offer", "moved_up": "move to a dearer plan"},
+    alike="customers like this one",
+    any_customer="customers",
+    none="{campaign}: its tests show no effect",
+    fewer="{campaign}: leave alone; of 100 {who} contacted, {count:.1f} fewer {what}",
+    more="{campaign}: of 100 {who} contacted, {count:.1f} more {what}",
+    worth="; brings {currency} {increment:.2f}, costs {cost:.2f}",
+)
+_CHINESE = _Phrases(
+    outcomes={"stayed": "留网", "took_offer": "接受优惠", "moved_up": "升档"},
+    alike="名同类客户",
+    any_customer="名客户",
+    none="{campaign}：测试未显示效果",
+    fewer="{campaign}：不宜联系；每联系100{who}，{what}减少{count:.1f}人",
+    more="{campaign}：每联系100{who}，{what}增加{count:.1f}人",
+    worth="；带来{increment:.2f} {currency}，成本{cost:.2f}",
+)
 
 
 class OfferResponseModel(BaseEstimator):
@@ -112,36 +143,27 @@ def respond(
     )
     choice = choose(usable, limits.budget_amount, limits.contacts_per_customer)
     known["is_chosen"] = choice.is_chosen
-    known["reason_text"] = [_reason(row) for row in known.itertuples(index=False)]
-    known["reason_text_zh"] = [_reason_zh(row) for row in known.itertuples(index=False)]
+    known["reason_text"] = [_reason(row, _ENGLISH) for row in known.itertuples(index=False)]
+    known["reason_text_zh"] = [_reason(row, _CHINESE) for row in known.itertuples(index=False)]
     return known, choice
 
 
-def _reason(row: Any) -> str:
-    what = _WORDS.get(row.outcome_code, row.outcome_code)
+def _reason(row: Any, phrases: _Phrases) -> str:
+    parts = {
+        "campaign": row.campaign_name,
+        "what": phrases.outcomes.get(row.outcome_code, row.outcome_code),
+        "who": phrases.alike if row.is_individual else phrases.any_customer,
+        "count": abs(row.uplift_rate) * 100,
+    }
     if row.uplift_rate == 0.0 and row.verdict_name == NO_EFFECT:
-        return f"{row.campaign_name}: its tests show no effect"
-    who = "customers like this one" if row.is_individual else "customers"
-    of_hundred = abs(row.uplift_rate) * 100
+        return phrases.none.format(**parts)
     if row.uplift_rate < 0:
-        return f"{row.campaign_name}: leave alone; of 100 {who} contacted, {of_hundred:.1f} fewer {what}"
-    text = f"{row.campaign_name}: of 100 {who} contacted, {of_hundred:.1f} more {what}"
+        return phrases.fewer.format(**parts)
+    text = phrases.more.format(**parts)
     if not np.isnan(row.increment_amount) and not np.isnan(row.contact_cost_amount):
-        text += f"; brings {row.currency_code} {row.increment_amount:.2f}, costs {row.contact_cost_amount:.2f}"
-    return text
-
-
-def _reason_zh(row: Any) -> str:
-    what = _WORDS_ZH.get(row.outcome_code, row.outcome_code)
-    if row.uplift_rate == 0.0 and row.verdict_name == NO_EFFECT:
-        return f"{row.campaign_name}：测试未显示效果"
-    who = "名同类客户" if row.is_individual else "名客户"
-    of_hundred = abs(row.uplift_rate) * 100
-    if row.uplift_rate < 0:
-        return f"{row.campaign_name}：不宜联系；每联系100{who}，{what}减少{of_hundred:.1f}人"
-    text = f"{row.campaign_name}：每联系100{who}，{what}增加{of_hundred:.1f}人"
-    if not np.isnan(row.increment_amount) and not np.isnan(row.contact_cost_amount):
-        text += f"；带来{row.increment_amount:.2f} {row.currency_code}，成本{row.contact_cost_amount:.2f}"
+        text += phrases.worth.format(
+            currency=row.currency_code, increment=row.increment_amount, cost=row.contact_cost_amount
+        )
     return text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,11 @@ def risk_bands(probability: npt.NDArray[np.float64], limits: dict[str, float]) -
     bands[probability >= limits[HIGH]] = HIGH
     bands[np.isnan(probability)] = NOT_ENOUGH_HISTORY
     return bands
+
+
+def decimal(value: float | None, places: int) -> Decimal | None:
+    """A number as it is stored: with so many digits it is the same on every machine. None for None and NaN."""
+    return None if value is None or np.isnan(value) else Decimal(f"{value:.{places}f}")
 
 
 def replace_rows(

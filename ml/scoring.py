@@ -5,10 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import psycopg
 
@@ -18,7 +16,7 @@ from ml.features import read_scoring_rows
 from ml.model_file import load_model
 from ml.params import Params
 from ml.registry import CHURN_MODELS, SEGMENT_MODEL, find_champion, model_path
-from ml.scores import replace_rows
+from ml.scores import decimal, replace_rows
 from ml.segments import NEW_CUSTOMER, NOT_CLUSTERED, read_behaviour, read_customers
 from tenure.errors import TenureError
 from tenure.settings import Settings
@@ -123,8 +121,7 @@ def _score_rows(names: list[str], as_of_date: dt.date, found: ChurnScores, param
     labels = params.labels
     columns = (names, found.probability, found.bands, found.run_ids)
     for subscription_id, chance, band, run_id in zip(*columns, strict=True):
-        stored = None if np.isnan(chance) else Decimal(f"{chance:.6f}")
-        yield as_of_date, subscription_id, stored, band, labels.horizon_days, labels.gap_days, run_id
+        yield as_of_date, subscription_id, decimal(chance, 6), band, labels.horizon_days, labels.gap_days, run_id
 
 
 def _place_customers(

@@ -44,13 +44,13 @@ def train_segments(connection: Connection, settings: Settings, params: Params) -
     wanted = 2 * params.segments.minimum_customers_per_cluster
     if len(behaviour) < wanted:
         raise TrainingRefused(f"{len(behaviour)} customers are too few to cluster, {wanted} are needed")
-    lessons = read_lessons(connection, month, params)
     as_of_date = (pd.Timestamp(month) + pd.offsets.MonthEnd(0)).date()
     columns = [FeatureColumn(str(name), "numeric") for name in behaviour.columns]
     digest = feature_digest(columns)
     kept = known_run(connection, settings, SEGMENT_MODEL, as_of_date, digest, params)
     if kept is not None:
         return result_of("kept", kept)
+    lessons = read_lessons(connection, month, params)
     try:
         model = segment_model(params).fit(lessons)
     except ValueError as error:

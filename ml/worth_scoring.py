@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from decimal import Decimal
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import psycopg
 
@@ -15,6 +13,7 @@ from ml.model_file import load_model
 from ml.offers import OfferResponseModel, read_candidates, respond
 from ml.params import Params
 from ml.registry import LIFETIME_MODEL, OFFER_MODEL, find_champion, model_path
+from ml.scores import decimal
 from tenure.settings import Settings
 
 Connection = psycopg.Connection[Any]
@@ -47,9 +46,9 @@ def lifetime_rows(connection: Connection, as_of_date: dt.date, settings: Setting
     margin = model.monthly_margin(rows)
     return [
         (
-            as_of_date, row.subscription_id, row.customer_id, row.kind, _decimal(survival[place].sum(), 2),
-            _decimal(margin[place], 2), _decimal(value[place], 2), _decimal(deviation[place], 2),
-            _decimal(model.scale_[str(row.kind)], 4), months, _decimal(params.lifetime_value.annual_discount_rate, 4),
+            as_of_date, row.subscription_id, row.customer_id, row.kind, decimal(survival[place].sum(), 2),
+            decimal(margin[place], 2), decimal(value[place], 2), decimal(deviation[place], 2),
+            decimal(model.scale_[str(row.kind)], 4), months, decimal(params.lifetime_value.annual_discount_rate, 4),
             champion.details["currency_code"], champion.model_run_id,
         )
         for place, row in enumerate(rows.itertuples(index=False))
@@ -71,13 +70,9 @@ def offer_rows(
     return [
         (
             as_of_date, row.subscription_id, row.campaign_name, row.outcome_code, row.verdict_name,
-            _decimal(row.uplift_rate, 6), row.is_individual, row.is_contactable, _decimal(row.outcome_value_amount, 2),
-            _decimal(row.contact_cost_amount, 4), _decimal(row.increment_amount, 2), row.currency_code, row.is_chosen,
+            decimal(row.uplift_rate, 6), row.is_individual, row.is_contactable, decimal(row.outcome_value_amount, 2),
+            decimal(row.contact_cost_amount, 4), decimal(row.increment_amount, 2), row.currency_code, row.is_chosen,
             row.reason_text, row.reason_text_zh, champion.model_run_id,
         )
         for row in found.itertuples(index=False)
     ]  # fmt: skip
-
-
-def _decimal(value: Any, places: int) -> Decimal | None:
-    return None if np.isnan(value) else Decimal(f"{value:.{places}f}")

@@ -2,7 +2,8 @@
 
 The files hold every page once. What a login may read is decided in Postgres; install.py gives a role the datasets that
 its login can read. A chart of another dataset would be an empty box for ever, so the page is given out without it, and
-its neighbours in the row take its place.
+its neighbours in the row take its place. A page drawn for a mail has no list of customers either: a mail goes further
+than anybody's rights.
 """
 
 import json
@@ -10,28 +11,30 @@ import re
 from typing import Any
 
 from flask import g, request
+from report_mails import REPORTER
 from werkzeug.wrappers import Response
 
 LINK = re.compile(r"\[[^\]]*\]\(/superset/dashboard/([\w-]+)/\)")
 
 
 def show_own(response: Response) -> Response:
-    """The answer of the API with a page of ours, or with the charts of one, as far as it is for this viewer."""
+    """The answer of the API with a page, or with the charts of one, as far as it is for this viewer."""
     if request.endpoint not in ("DashboardRestApi.get", "DashboardRestApi.get_charts") or response.status_code != 200:
         return response
     from superset.models.dashboard import Dashboard
 
     page = Dashboard.get(request.view_args["id_or_slug"])
-    if not page.is_managed_externally:
-        return response
     answer, hidden = response.get_json(), _hidden(page)
     if request.endpoint == "DashboardRestApi.get_charts":
         answer["result"] = [chart for chart in answer["result"] if chart["id"] not in hidden]
     elif text := answer["result"].get("position_json"):
         position = json.loads(text)
-        links = position["MARKDOWN-links"]["meta"]
-        links["code"] = _links_of(g.user, links["code"])
-        _leave_out(position, hidden)
+        if page.is_managed_externally:
+            links = position["MARKDOWN-links"]["meta"]
+            links["code"] = _links_of(g.user, links["code"])
+        for name, node in list(position.items()):
+            if isinstance(node, dict) and node.get("type") == "CHART" and node["meta"].get("chartId") in hidden:
+                _leave_out(position, name)
         answer["result"]["position_json"] = json.dumps(position, ensure_ascii=False)
     response.set_data(json.dumps(answer, ensure_ascii=False))
     return response
@@ -51,28 +54,33 @@ def _links_of(user: Any, text: str) -> str:
 
 
 def _hidden(page: Any) -> set[int]:
-    """Numbers of the charts whose dataset the viewer's role has not been given."""
+    """Numbers of the charts that the viewer does not get.
+
+    Of a page of ours those whose dataset his role has not been given; drawn for a mail, of any page, those that list
+    single rows.
+    """
     from superset.extensions import security_manager
 
-    if security_manager.can_access_all_datasources():
-        return set()
-    own = security_manager.user_view_menu_names("datasource_access")
-    return {chart.id for chart in page.slices if chart.datasource.perm not in own}
+    hidden = set()
+    if getattr(g.user, "username", None) == REPORTER:
+        hidden = {chart.id for chart in page.slices if json.loads(chart.params or "{}").get("query_mode") == "raw"}
+    if page.is_managed_externally and not security_manager.can_access_all_datasources():
+        own = security_manager.user_view_menu_names("datasource_access")
+        hidden |= {chart.id for chart in page.slices if chart.datasource.perm not in own}
+    return hidden
 
 
-def _leave_out(position: dict[str, Any], hidden: set[int]) -> None:
-    """Take charts out of a layout; what stands beside them gets their width, and a row without any goes."""
-    grid = position["GRID_ID"]
-    for row in list(grid["children"]):
-        blocks = [position[name] for name in position[row]["children"]]
-        kept = [block for block in blocks if block["meta"].get("chartId") not in hidden]
-        gone = [block for block in blocks if block not in kept]
-        for block in gone:
-            del position[block["id"]]
-        position[row]["children"] = [block["id"] for block in kept]
-        free = sum(block["meta"]["width"] for block in gone)
-        for number, block in enumerate(kept):
-            block["meta"]["width"] += free // len(kept) + (number < free % len(kept))
-        if not kept:
-            del position[row]
-            grid["children"].remove(row)
+def _leave_out(position: dict[str, Any], name: str) -> None:
+    """Take a node out of a layout; what stands beside it in a row gets its width, and what is left empty goes too."""
+    gone = position.pop(name)
+    parents = [key for key, node in position.items() if isinstance(node, dict) and name in node.get("children", [])]
+    for key in parents:
+        parent = position[key]
+        parent["children"].remove(name)
+        kept = [position[child]["meta"] for child in parent["children"]]
+        if not kept and parent["type"] in ("ROW", "COLUMN"):
+            _leave_out(position, key)
+        elif parent["type"] == "ROW":
+            free = gone["meta"]["width"]
+            for number, meta in enumerate(kept):
+                meta["width"] += free // len(kept) + (number < free % len(kept))

@@ -16,9 +16,7 @@ from typing import ClassVar
 
 from celery.schedules import crontab
 from celery.signals import task_postrun, worker_init
-from flask import Flask, g, request
 from superset.tasks.types import FixedExecutor
-from werkzeug.wrappers import Response
 
 MAILS = os.environ.get("SUPERSET_SENDS_MAILS", "") == "1"
 HOST = os.environ.get("SUPERSET_SMTP_HOST", "")
@@ -118,63 +116,13 @@ def browser_program() -> str | None:
     return next((path for name in BROWSERS if (path := shutil.which(name))), None)
 
 
-def attach(app: Flask) -> None:
-    """Hook into Superset's application."""
-    app.after_request(_show_no_single_rows)
+def attach() -> None:
+    """Put what Tenure does otherwise in the place of what Superset does, in the process that sends."""
     if MAILS:
         _use_own_browser()
         _send_whatever_the_picture_does()
         _stay_silent_only_while_it_lasts()
         _tell_failures_to_a_reader()
-
-
-def _is_of_single_rows(params: str | None) -> bool:
-    """Whether a chart lists rows as they are: customers, lines, deals."""
-    return json.loads(params or "{}").get("query_mode") == "raw"
-
-
-def _show_no_single_rows(response: Response) -> Response:
-    """A page drawn for a mail has no list of customers: a mail goes further than anybody's rights."""
-    endpoint = request.endpoint or ""
-    if endpoint not in ("DashboardRestApi.get", "DashboardRestApi.get_charts") or response.status_code != 200:
-        return response
-    if getattr(getattr(g, "user", None), "username", None) != REPORTER:
-        return response
-    from superset.models.dashboard import Dashboard
-
-    dashboard = Dashboard.get((request.view_args or {})["id_or_slug"])
-    lists = {chart.id for chart in dashboard.slices if _is_of_single_rows(chart.params)}
-    answer = response.get_json()
-    if endpoint == "DashboardRestApi.get_charts":
-        answer["result"] = [chart for chart in answer["result"] if chart["id"] not in lists]
-    else:
-        position = json.loads(answer["result"].get("position_json") or "{}")
-        answer["result"]["position_json"] = json.dumps(_without(position, lists), ensure_ascii=False)
-    response.set_data(json.dumps(answer, ensure_ascii=False))
-    return response
-
-
-def _without(position: dict, charts: set[int]) -> dict:
-    """The layout without these charts, and without the rows that they leave empty."""
-    gone = {key for key, node in position.items() if isinstance(node, dict) and _chart_id(node) in charts}
-    while True:
-        empty = {
-            key
-            for key, node in position.items()
-            if isinstance(node, dict) and node.get("type") in ("ROW", "COLUMN") and set(node["children"]) <= gone
-        }
-        if empty <= gone:
-            break
-        gone |= empty
-    kept = {key: node for key, node in position.items() if key not in gone}
-    for node in kept.values():
-        if isinstance(node, dict) and "children" in node:
-            node["children"] = [child for child in node["children"] if child not in gone]
-    return kept
-
-
-def _chart_id(node: dict) -> int | None:
-    return node["meta"].get("chartId") if node.get("type") == "CHART" else None
 
 
 def _use_own_browser() -> None:

@@ -270,7 +270,7 @@ def FLASK_APP_MUTATOR(app: Flask) -> None:
     app.before_request(_choose_language)
     app.after_request(_stay_on_the_page)
     app.after_request(show_own)
-    report_mails.attach(app)
+    report_mails.attach()
 
 
 # --- How it looks -----------------------------------------------------------------------------------------------
