@@ -33,7 +33,7 @@ def risk_bands(probability: npt.NDArray[np.float64], limits: dict[str, float]) -
     return bands
 
 
-def decimal(value: float | None, places: int) -> Decimal | None:
+def decimal(value: Any, places: int) -> Decimal | None:
     """A number as it is stored: with so many digits it is the same on every machine. None for None and NaN."""
     return None if value is None or np.isnan(value) else Decimal(f"{value:.{places}f}")
 
