@@ -10,16 +10,24 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ml.churn import ChurnClassifier
 from ml.drift import Drift, Profile, measure_drift, model_age
 from ml.features import PLAN, FeatureColumn, check_contract, has_history, split_inputs
-from ml.model_file import load_model
 from ml.params import Params
 from ml.reasons import Reason, explain
-from ml.registry import ModelRun, model_path
+from ml.registry import ModelRun
 from ml.scores import HIGH, MEDIUM, NOT_ENOUGH_HISTORY, risk_bands
-from tenure.settings import Settings
 
 Names = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True)
+class Champion:
+    """A model in use: its run, the model itself, and how its inputs and scores lay when it was made."""
+
+    run: ModelRun
+    model: ChurnClassifier
+    profiles: Sequence[Profile]
 
 
 @dataclass
@@ -40,17 +48,10 @@ class ChurnScores:
     drift: dict[str, list[Drift]] = field(default_factory=dict)
 
 
-def score_churn(
-    rows: pd.DataFrame,
-    champions: Mapping[str, ModelRun | None],
-    profiles: Mapping[str, Sequence[Profile]],
-    settings: Settings,
-    params: Params,
-) -> ChurnScores:
+def score_churn(rows: pd.DataFrame, champions: Mapping[str, Champion | None], params: Params) -> ChurnScores:
     """Score `rows` (n, with `plan_type` and every feature), each with the champion of its plan type.
 
-    `profiles` are those of each champion, by its run. A row whose plan type has no champion has no probability, as one
-    too new. Raises ModelFileError and FeatureContractError.
+    A row whose plan type has no champion has no probability, as one too new. Raises FeatureContractError.
     """
     count = len(rows)
     found = ChurnScores(
@@ -63,7 +64,7 @@ def score_churn(
         at = np.flatnonzero((rows[PLAN] == plan_type).to_numpy())
         if champion is None or not len(at):
             continue
-        findings = _score_plan(rows.iloc[at], at, champion, profiles[champion.model_run_id], found, settings, params)
+        findings = _score_plan(rows.iloc[at], at, champion, found, params)
         unseen.update(findings[0])
         unknown.append(set(findings[1]))
         empty |= set(findings[2])
@@ -77,15 +78,13 @@ def score_churn(
 def _score_plan(
     rows: pd.DataFrame,
     at: npt.NDArray[np.intp],
-    champion: ModelRun,
-    profiles: Sequence[Profile],
+    champion: Champion,
     found: ChurnScores,
-    settings: Settings,
     params: Params,
 ) -> tuple[dict[str, int], list[str], list[str]]:
     """Score the rows of one plan type, which stand at positions `at`, into `found`; returns what was odd about them."""
-    model = load_model(model_path(settings, champion.model_run_id), champion.model_sha256, settings)
-    details = champion.details
+    run, model = champion.run, champion.model
+    details = run.details
     inputs = [FeatureColumn(name, kind) for name, kind in details["inputs"]]
     # The plan type chose the model, so that it is known to it even where it is no input.
     known = {*params.features.keys, *params.features.excluded, PLAN} - {column.name for column in inputs}
@@ -99,14 +98,14 @@ def _score_plan(
     at_risk = np.flatnonzero(np.isin(bands, (HIGH, MEDIUM)))
     found.reasons += [
         replace(reason, row=int(at[at_risk[reason.row]]))
-        for reason in explain(model, frame.iloc[at_risk], params.reasons)
+        for reason in explain(model, rows.iloc[at_risk], params.reasons)
     ]
     compared = _comparable(rows, params)
-    found.drift[champion.model_run_id] = [
-        model_age(champion, pd.Timestamp(rows["as_of_date"].iloc[0]).date(), len(rows), params.drift),
-        *measure_drift(profiles, model.encoder_, encoded[compared], probability[compared], params.drift),
+    found.drift[run.model_run_id] = [
+        model_age(run, pd.Timestamp(rows["as_of_date"].iloc[0]).date(), len(rows), params.drift),
+        *measure_drift(champion.profiles, model.encoder_, encoded[compared], probability[compared], params.drift),
     ]
-    found.probability[at], found.bands[at], found.run_ids[at] = probability, bands, champion.model_run_id
+    found.probability[at], found.bands[at], found.run_ids[at] = probability, bands, run.model_run_id
     return model.encoder_.unseen_counts(encoded), contract["unknown"], contract["empty"]
 
 

@@ -61,7 +61,7 @@ def explain_subscription(
         as_of_date,
         float(probability[0]),
         str(risk_bands(probability, champion.details["bands"])[0]),
-        tuple(explain(model, frame, params.reasons)),
+        tuple(explain(model, rows, params.reasons)),
         champion.model_run_id,
     )
 

@@ -30,6 +30,8 @@ def log_odds_lost(
     `encoded` is (n, columns) of `encoder_`; `groups` are column numbers; `row` (m,) and `group` (m,) say which row of
     `encoded` is looked at without which group.
     """
+    if not len(row):
+        return np.zeros(0)
     typical = np.asarray(model.encoder_.reference_)
     changed = encoded[row]
     for number, columns in enumerate(groups):

@@ -150,9 +150,13 @@ class SegmentParams(_Section):
 
 
 class ReasonText(_Section):
-    """A sentence, in English and Chinese, and the condition on the feature `when` under which it is true."""
+    """A sentence, in English and Chinese, and the condition on the feature `when` under which it is true.
+
+    `{value}` in it is the value of the column `say`, by default that of the feature.
+    """
 
     when: str
+    say: str | None = None
     text: str
     zh: str
     at_least: float | None = None

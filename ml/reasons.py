@@ -6,6 +6,7 @@ weight of that reason (occlusion). The words, and the condition under which each
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,28 +36,42 @@ class Reason:
 def explain(model: ChurnClassifier, rows: pd.DataFrame, params: ReasonParams) -> list[Reason]:
     """The reasons of each row of `rows` (n, features), strongest first, at most `params.per_subscription` each.
 
-    A row without any true sentence that raises its odds has none.
+    Columns that are no feature may be said in a reason. A row without any true sentence that raises its odds has none.
     """
     entries = _entries(model, params)
-    spoken = {text.when for entry in entries for text in entry.texts} & set(rows.columns)
+
+    def explained(start: int) -> list[Reason]:
+        return _explain(model, rows.iloc[start : start + CHUNK], start, entries, params)
+
+    with ThreadPoolExecutor(model.threads) as pool:
+        return [reason for part in pool.map(explained, range(0, len(rows), CHUNK)) for reason in part]
+
+
+def _explain(
+    model: ChurnClassifier, rows: pd.DataFrame, first: int, entries: list[ReasonEntry], params: ReasonParams
+) -> list[Reason]:
+    """The reasons of `rows`, which stand at the positions from `first` on."""
+    texts = [text for entry in entries for text in entry.texts if text.when in model.feature_names_in_]
+    numbers = {text.when: _numbers(rows[text.when]) for text in texts}
+    values = {name: rows[name].tolist() for name in {_column_said(text, rows) for text in texts}}
+    # What there is nothing true to say about needs no weight.
+    said = np.column_stack([_true_text(entry, rows, numbers) for entry in entries])
+    gains = _gains(model, rows, entries, said >= 0)
+    order = np.argsort(-gains, axis=1, kind="stable")[:, : params.per_subscription]
     found: list[Reason] = []
-    for start in range(0, len(rows), CHUNK):
-        part = rows.iloc[start : start + CHUNK]
-        numbers = {name: _numbers(part[name]) for name in spoken}
-        values = {name: part[name].tolist() for name in spoken}
-        # What there is nothing true to say about needs no weight.
-        said = np.column_stack([_true_text(entry, part, numbers) for entry in entries])
-        gains = _gains(model, part, entries, said >= 0)
-        order = np.argsort(-gains, axis=1, kind="stable")[:, : params.per_subscription]
-        for row in range(len(part)):
-            for rank, entry in enumerate(order[row], start=1):
-                ratio = float(np.exp(gains[row, entry]))
-                if ratio < params.minimum_odds_ratio:
-                    break
-                text = entries[entry].texts[said[row, entry]]
-                said_of = values[text.when][row], numbers[text.when][row]
-                found.append(Reason(start + row, rank, _say(text.text, *said_of), _say(text.zh, *said_of), ratio))
+    for row in range(len(rows)):
+        for rank, entry in enumerate(order[row], start=1):
+            ratio = float(np.exp(gains[row, entry]))
+            if ratio < params.minimum_odds_ratio:
+                break
+            text = entries[entry].texts[said[row, entry]]
+            said_of = values[_column_said(text, rows)][row], numbers[text.when][row]
+            found.append(Reason(first + row, rank, _say(text.text, *said_of), _say(text.zh, *said_of), ratio))
     return found
+
+
+def _column_said(text: ReasonText, rows: pd.DataFrame) -> str:
+    return text.say if text.say is not None and text.say in rows.columns else text.when
 
 
 def _entries(model: ChurnClassifier, params: ReasonParams) -> list[ReasonEntry]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pandas as pd
 import psycopg
 
 from ml import drift, worth_scoring
-from ml.churn_scoring import ChurnScores, score_churn
+from ml.churn_scoring import Champion, ChurnScores, score_churn
 from ml.features import read_scoring_rows
 from ml.model_file import load_model
 from ml.params import Params
@@ -27,17 +28,17 @@ _PLACED = ("customer_id", "value_tier", "cluster_name", "previous_cluster_name",
 
 def score(connection: Connection, settings: Settings, params: Params) -> dict[str, Any]:
     """Score the newest as_of_date and replace its rows in all score tables, in one transaction."""
-    rows = read_scoring_rows(settings, params)
+    # The server is at work while rows are read, so models are loaded meanwhile.
+    with ThreadPoolExecutor(1) as aside:
+        reading = aside.submit(read_scoring_rows, settings, params)
+        champions = {plan_type: _champion(connection, name, settings) for plan_type, name in CHURN_MODELS.items()}
+        rows = reading.result()
     if rows.empty:
         raise TenureError(
             "there is no subscription to score", hint="run `tenure land` and `tenure build` first, then score again"
         )
     as_of_date = pd.Timestamp(rows["as_of_date"].iloc[0]).date()
-    champions = {plan_type: find_champion(connection, name) for plan_type, name in CHURN_MODELS.items()}
-    profiles = {
-        run.model_run_id: drift.read_profiles(connection, run.model_run_id) for run in champions.values() if run
-    }
-    found = score_churn(rows, champions, profiles, settings, params)
+    found = score_churn(rows, champions, params)
     customers, segment_run_id = _place_customers(connection, as_of_date, settings, params)
     values = worth_scoring.lifetime_rows(connection, as_of_date, settings, params)
     risk = pd.DataFrame(
@@ -99,7 +100,7 @@ def score(connection: Connection, settings: Settings, params: Params) -> dict[st
     connection.commit()
     return {
         "as_of_date": as_of_date.isoformat(),
-        "model_run_ids": {plan_type: run.model_run_id if run else None for plan_type, run in champions.items()},
+        "model_run_ids": {plan_type: one.run.model_run_id if one else None for plan_type, one in champions.items()},
         "subscription_count": count,
         "bands": dict(sorted(Counter(found.bands.tolist()).items())),
         "reason_count": reason_count,
@@ -115,6 +116,14 @@ def score(connection: Connection, settings: Settings, params: Params) -> dict[st
             for run_id, measures in found.drift.items()
         },
     }
+
+
+def _champion(connection: Connection, name: str, settings: Settings) -> Champion | None:
+    run = find_champion(connection, name)
+    if run is None:
+        return None
+    model = load_model(model_path(settings, run.model_run_id), run.model_sha256, settings)
+    return Champion(run, model, drift.read_profiles(connection, run.model_run_id))
 
 
 def _score_rows(names: list[str], as_of_date: dt.date, found: ChurnScores, params: Params) -> Iterator[tuple[Any, ...]]:

@@ -28,6 +28,7 @@ _BRINGS_NUMBER = 0.10  # of new mobile lines of people
 _REQUEST_REJECTED = 0.0008  # of lines bound by a contract, a month: a wish to leave that was refused
 # From the second round of the story on: chance a month of one more campaign, of one month and this many percent.
 _SURPRISE, _SURPRISE_PERCENT = 0.25, 10
+_ANNOUNCED_DAYS = 10  # before a campaign begins it is advertised
 _PORT_OUT = REASONS.index("port_out")
 
 
@@ -50,7 +51,7 @@ def service_line_of() -> Integers:
 
 
 def open_market(world: World, seed: int, journal: Journal, month: Month) -> None:
-    """Rivals set their prices and begin their campaigns, known from the first instant of the month."""
+    """Rivals set the prices of the month, known from its first instant, and announce the campaigns of the next."""
     market, rng = world.market, child(seed, "rival prices", month.index)
     shape = market.level.shape
     moves, step = rng.random(shape) < _REPRICED, rng.normal(0, _PRICE_STEP, shape)
@@ -62,13 +63,14 @@ def open_market(world: World, seed: int, journal: Journal, month: Month) -> None
         )
     # Prices forget: no rival drifts away for good.
     market.level = np.where(moves, 0.7 * market.level + step, market.level)
-    campaigns = [campaign for campaign in _campaigns(seed, month.index) if campaign.last >= month.index]
     market.discount = np.zeros_like(market.discount)
-    for campaign in campaigns:
+    for campaign in _campaigns(seed, month.index):
         place = (campaign.rival, campaign.region, campaign.service_line)
         market.discount[place] = max(market.discount[place], campaign.discount_percent)
     _set_fees(world, journal, month)
-    _journal_campaigns(journal, month, [campaign for campaign in campaigns if campaign.first == month.index])
+    following = month.index + 1
+    begins = [campaign for campaign in _campaigns(seed, following) if campaign.first == following]
+    _announce(journal, month, begins)
 
 
 def _campaigns(seed: int, index: int) -> list[_Campaign]:
@@ -120,22 +122,22 @@ def _set_fees(world: World, journal: Journal, month: Month) -> None:
     )
 
 
-def _journal_campaigns(journal: Journal, month: Month, begun: list[_Campaign]) -> None:
-    """One row per plan type: mobile campaigns reach both, broadband is postpaid."""
-    for campaign in begun:
+def _announce(journal: Journal, month: Month, coming: list[_Campaign]) -> None:
+    """Campaigns that begin with the next month. A row per plan type: mobile ones reach both, broadband is postpaid."""
+    for campaign in coming:
         plans = np.arange(2) if campaign.service_line == 0 else np.array([1])
-        following = add_months(np.array([month.first_day]), campaign.last - campaign.first + 1)
+        following = add_months(np.array([month.end_day]), campaign.last - campaign.first + 1)
         journal.add(
             "market.rival_campaign",
             len(plans),
             rival_campaign_id=campaign.first * 100 + campaign.number * 10 + plans,
-            effective_at=month.start,
+            effective_at=month.end - _ANNOUNCED_DAYS * DAY_SECONDS,
             rival_name=campaign.rival,
             region_id=campaign.region,
             service_line=campaign.service_line,
             plan_type=plans,
             discount_percent=campaign.discount_percent,
-            start_date=month.first_day,
+            start_date=month.end_day,
             end_date=following - 1,
         )
 

@@ -8,6 +8,7 @@ select
     ) as is_silent,
     subject.customer_id,
     subject.region_id,
+    coalesce(region.region_name, subject.region_id) as region_name,
     subject.brand_name,
     subject.service_line,
     subject.plan_type,
@@ -82,6 +83,9 @@ select
     {%- for days in [30, 60, 90] %}
         cast(usage_level.usage_deviation_{{ days }} as {{ dbt.type_float() }}) as usage_deviation_{{ days }},
     {%- endfor %}
+    cast(usage_level.usage_fall_ratio as {{ dbt.type_float() }}) as usage_fall_ratio,
+    cast(usage_level.usage_fall_deviation as {{ dbt.type_float() }}) as usage_fall_deviation,
+    cast(usage_level.usage_fall_span_count as integer) as usage_fall_span_count,
     cast(usage.roaming_event_count_30 as bigint) as roaming_event_count_30,
     cast(usage.off_net_share_30 as {{ dbt.type_float() }}) as off_net_share_30,
     cast(usage.zero_use_day_count_30 as integer) as zero_use_day_count_30,
@@ -107,6 +111,8 @@ select
     cast(coalesce(circle.circle_lost_count_60 * 1.0 / circle.circle_line_count, 0) as {{ dbt.type_float() }})
         as circle_lost_share_60
 from {{ ref('int_feature_subject') }} as subject
+left join {{ ref('dim_region') }} as region
+    on subject.region_id = region.region_id
 left join {{ ref('dim_channel') }} as channel
     on subject.channel_id = channel.channel_id
 left join {{ ref('dim_customer') }} as customer

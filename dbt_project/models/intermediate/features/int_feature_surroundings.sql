@@ -19,20 +19,50 @@ with outages as (
 
 ),
 
-campaigns as (
+-- One that is over before anyone scored can leave tempts no one; one announced for the days before is as good as begun.
+open_campaigns as (
 
     select
         dates.as_of_date,
+        campaign.rival_name,
         campaign.region_id,
         campaign.service_line,
-        max(campaign.discount_percent) as rival_discount_percent
+        campaign.plan_type,
+        campaign.discount_percent,
+        campaign.start_date > dates.as_of_date as is_announced
     from {{ ref('int_feature_date') }} as dates
     inner join {{ ref('stg_market__rival_campaign') }} as campaign
         on campaign.effective_at < dates.as_of_end_at
-            and campaign.start_date <= dates.as_of_date
-            -- One that is over before anyone scored can leave tempts no one.
+            and campaign.start_date <= {{ date_plus('dates.as_of_date', var('label_gap_days')) }}
             and campaign.end_date > dates.as_of_date
-    group by dates.as_of_date, campaign.region_id, campaign.service_line
+
+),
+
+campaigns as (
+
+    select
+        as_of_date,
+        region_id,
+        service_line,
+        max(discount_percent) as rival_discount_percent
+    from open_campaigns
+    group by as_of_date, region_id, service_line
+
+),
+
+-- Price lists hold the discount of a campaign from its first day on.
+announced as (
+
+    select
+        as_of_date,
+        rival_name,
+        region_id,
+        service_line,
+        plan_type,
+        max(discount_percent) as discount_percent
+    from open_campaigns
+    where is_announced
+    group by as_of_date, rival_name, region_id, service_line, plan_type
 
 ),
 
@@ -43,10 +73,16 @@ fees as (
         rival.region_id,
         rival.comparable_offer_id,
         rival.currency_code,
-        min(rival.monthly_fee_amount) as lowest_rival_fee_amount
+        min(rival.monthly_fee_amount * (1 - coalesce(announced.discount_percent, 0) / 100.0)) as lowest_rival_fee_amount
     from {{ ref('int_feature_date') }} as dates
     inner join {{ ref('int_rival_offer_history') }} as rival
         on {{ version_before('rival', 'dates.as_of_end_at') }}
+    left join announced
+        on dates.as_of_date = announced.as_of_date
+            and rival.rival_name = announced.rival_name
+            and rival.region_id = announced.region_id
+            and rival.service_line = announced.service_line
+            and rival.plan_type = announced.plan_type
     where rival.monthly_fee_amount > 0
     group by dates.as_of_date, rival.region_id, rival.comparable_offer_id, rival.currency_code
 
