@@ -175,48 +175,105 @@ falls as (
 
 ),
 
+-- Brought together by grouping: of a join the planner expects few rows, and compares every line with every other.
+parts as (
+
+    select
+        as_of_date,
+        subscription_id,
+        cast(event_count as {{ dbt.type_float() }}) as event_count,
+        cast(null as {{ dbt.type_float() }}) as usual_event_count,
+        cast(null as {{ dbt.type_float() }}) as event_count_before_1,
+        cast(null as {{ dbt.type_float() }}) as event_count_before_2,
+        cast(null as {{ dbt.type_float() }}) as fall_ratio,
+        cast(null as {{ dbt.type_float() }}) as fall_deviation,
+        cast(null as bigint) as fall_span_count
+    from counted
+
+    union all
+
+    select
+        as_of_date,
+        subscription_id,
+        null as event_count,
+        usual_event_count,
+        event_count_before_1,
+        event_count_before_2,
+        null as fall_ratio,
+        null as fall_deviation,
+        null as fall_span_count
+    from histories
+
+    union all
+
+    select
+        as_of_date,
+        subscription_id,
+        null as event_count,
+        null as usual_event_count,
+        null as event_count_before_1,
+        null as event_count_before_2,
+        fall_ratio,
+        fall_deviation,
+        later_count as fall_span_count
+    from falls
+    where choice = 1
+
+),
+
+gathered as (
+
+    select
+        as_of_date,
+        subscription_id,
+        max(event_count) as event_count,
+        max(usual_event_count) as usual_event_count,
+        max(event_count_before_1) as event_count_before_1,
+        max(event_count_before_2) as event_count_before_2,
+        max(fall_ratio) as fall_ratio,
+        max(fall_deviation) as fall_deviation,
+        max(fall_span_count) as fall_span_count
+    from parts
+    group by as_of_date, subscription_id
+
+),
+
 levels as (
 
     select
-        counted.as_of_date,
-        counted.subscription_id,
-        histories.usual_event_count,
-        counted.event_count as used_30,
-        histories.usual_event_count as usual_30,
-        counted.event_count + histories.event_count_before_1 as used_60,
-        2 * histories.usual_event_count as usual_60,
-        counted.event_count + histories.event_count_before_1 + histories.event_count_before_2 as used_90,
-        3 * histories.usual_event_count as usual_90
-    from counted
-    inner join histories
-        on counted.as_of_date = histories.as_of_date and counted.subscription_id = histories.subscription_id
+        *,
+        event_count as used_30,
+        usual_event_count as usual_30,
+        event_count + event_count_before_1 as used_60,
+        2 * usual_event_count as usual_60,
+        event_count + event_count_before_1 + event_count_before_2 as used_90,
+        3 * usual_event_count as usual_90
+    from gathered
+    where event_count is not null and usual_event_count > 0
 
 )
 
 select
-    levels.as_of_date,
-    levels.subscription_id,
-    falls.fall_ratio as usage_fall_ratio,
-    falls.fall_deviation as usage_fall_deviation,
-    falls.later_count as usage_fall_span_count,
-    levels.used_30 / nullif(levels.usual_event_count, 0) as usage_level_ratio,
+    as_of_date,
+    subscription_id,
+    used_30 / usual_event_count as usage_level_ratio,
     {%- for days in [30, 60, 90] %}
         -- Signed root of the Poisson deviance: how many standard deviations the count lies from the usual, so that two
         -- events instead of four weigh less than 50 instead of 100 (McCullagh and Nelder, Generalized Linear Models).
-        sign(levels.used_{{ days }} - levels.usual_{{ days }}) * sqrt(
+        sign(used_{{ days }} - usual_{{ days }}) * sqrt(
             greatest(
                 2 * (
                     case
-                        when levels.used_{{ days }} > 0 then levels.used_{{ days }} * ln(levels.used_{{ days }} / levels.usual_{{ days }})
+                        when used_{{ days }} > 0 then used_{{ days }} * ln(used_{{ days }} / usual_{{ days }})
                         else 0
                     end
-                    - (levels.used_{{ days }} - levels.usual_{{ days }})
+                    - (used_{{ days }} - usual_{{ days }})
                 ),
                 0
             )
-        ) as usage_deviation_{{ days }}{% if not loop.last %},{% endif %}
+        ) as usage_deviation_{{ days }},
     {%- endfor %}
+    fall_ratio as usage_fall_ratio,
+    fall_deviation as usage_fall_deviation,
+    fall_span_count as usage_fall_span_count
 from levels
-left join falls
-    on levels.as_of_date = falls.as_of_date and levels.subscription_id = falls.subscription_id and falls.choice = 1
-where levels.usual_event_count > 0
