@@ -1,7 +1,9 @@
-"""What a ranking of churners earns, and how many contacts pay: the expected maximum profit measure for churn (EMPC).
+"""What contacts of a retention campaign earn: of a whole ranking (EMPC), and of each line by its own value.
 
 Verbraken, Verbeke and Baesens, "A novel profit maximizing metric for measuring classification performance of customer
-churn prediction models", IEEE Transactions on Knowledge and Data Engineering 25 (5), 2013, equations 13 and 18.
+churn prediction models", IEEE Transactions on Knowledge and Data Engineering 25 (5), 2013, equations 13 and 18. With a
+value of each customer instead of one for all: Janssens, Bogaert, Bague and Van den Poel, "B2Boost: instance-dependent
+profit-driven modelling of B2B churn", Annals of Operations Research, 2022.
 """
 
 from __future__ import annotations
@@ -54,6 +56,22 @@ def expected_maximum_profit(left: npt.ArrayLike, probability: npt.ArrayLike, par
     weight = np.diff(beta_distribution.cdf(bounds, alpha, beta))
     mean = alpha / (alpha + beta) * np.diff(beta_distribution.cdf(bounds, alpha + 1, beta))
     return CampaignProfit(float(slope @ mean + level @ weight), float(reached @ weight))
+
+
+def contact_gains(probability: npt.ArrayLike, value: npt.ArrayLike, params: ProfitParams) -> FloatArray:
+    """What contacting each line is expected to earn, shape (n,), in the unit of `value`; NaN where one is not known.
+
+    `probability` (n,) is the chance of leaving, `value` (n,) what the line is expected to bring. A leaver who accepts
+    keeps his own value less the offer, a stayer takes the offer for nothing, every contact costs: p a (v - d) -
+    (1 - p) d - f, with a the mean share of acceptance, d and f the offer and the contact. These are in proportion to
+    the mean value, as they are to `customer_value_amount` in the parameters. It pays to contact those above 0.
+    """
+    chance, worth = np.asarray(probability, dtype=float), np.asarray(value, dtype=float)
+    known = ~np.isnan(worth)
+    unit = (float(worth[known].mean()) if known.any() else np.nan) / params.customer_value_amount
+    accepted = params.acceptance_alpha / (params.acceptance_alpha + params.acceptance_beta)
+    offer, contact = params.offer_amount * unit, params.contact_amount * unit
+    return np.asarray(chance * accepted * (worth - offer) - (1.0 - chance) * offer - contact)
 
 
 def _hull(false_rate: FloatArray, true_rate: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -40,10 +40,10 @@ def score(connection: Connection, settings: Settings, params: Params) -> dict[st
     as_of_date = pd.Timestamp(rows["as_of_date"].iloc[0]).date()
     found = score_churn(rows, champions, params)
     customers, segment_run_id = _place_customers(connection, as_of_date, settings, params)
-    values = worth_scoring.lifetime_rows(connection, as_of_date, settings, params)
     risk = pd.DataFrame(
         {"churn_probability": found.probability, "risk_band": found.bands}, index=rows["subscription_id"]
     )
+    values = worth_scoring.lifetime_rows(connection, as_of_date, risk, settings, params)
     responses = worth_scoring.offer_rows(connection, as_of_date, risk, settings, params)
     names = rows["subscription_id"].tolist()
     with connection.transaction():
@@ -106,6 +106,9 @@ def score(connection: Connection, settings: Settings, params: Params) -> dict[st
         "reason_count": reason_count,
         "customer_count": customer_count,
         "value_count": value_count,
+        "worth_contacting_count": sum(
+            (row[worth_scoring.VALUE_COLUMNS.index("contact_gain_amount")] or 0) > 0 for row in values
+        ),
         "response_count": response_count,
         "chosen_count": sum(bool(row[worth_scoring.RESPONSE_COLUMNS.index("is_chosen")]) for row in responses),
         "unseen_values": found.unseen_values,

@@ -12,6 +12,7 @@ from ml.lifetime_value import LifetimeModel, read_panel
 from ml.model_file import load_model
 from ml.offers import OfferResponseModel, read_candidates, respond
 from ml.params import Params
+from ml.profit import contact_gains
 from ml.registry import LIFETIME_MODEL, OFFER_MODEL, find_champion, model_path
 from ml.scores import decimal
 from tenure.settings import Settings
@@ -22,7 +23,7 @@ Rows = list[tuple[Any, ...]]
 VALUE_COLUMNS = (
     "as_of_date", "subscription_id", "customer_id", "value_kind", "expected_months", "monthly_margin_amount",
     "value_amount", "deviation_amount", "interval_scale", "horizon_months", "annual_discount_rate", "currency_code",
-    "model_run_id",
+    "contact_gain_amount", "model_run_id",
 )  # fmt: skip
 RESPONSE_COLUMNS = (
     "as_of_date", "subscription_id", "campaign_name", "outcome_code", "verdict_name", "uplift_rate", "is_individual",
@@ -31,8 +32,10 @@ RESPONSE_COLUMNS = (
 )  # fmt: skip
 
 
-def lifetime_rows(connection: Connection, as_of_date: dt.date, settings: Settings, params: Params) -> Rows:
-    """Rows of scores.subscription_lifetime_value; none without a model."""
+def lifetime_rows(
+    connection: Connection, as_of_date: dt.date, risk: pd.DataFrame, settings: Settings, params: Params
+) -> Rows:
+    """Rows of scores.subscription_lifetime_value; none without a model. `risk` is as in `offer_rows`."""
     champion = find_champion(connection, LIFETIME_MODEL)
     if champion is None:
         return []
@@ -44,12 +47,15 @@ def lifetime_rows(connection: Connection, as_of_date: dt.date, settings: Setting
     value = model.expected(rows, months)
     deviation = model.deviation(value, rows["kind"])
     margin = model.monthly_margin(rows)
+    gain = contact_gains(
+        rows["subscription_id"].map(risk["churn_probability"]).to_numpy(dtype=float), value, params.profit
+    )
     return [
         (
             as_of_date, row.subscription_id, row.customer_id, row.kind, decimal(survival[place].sum(), 2),
             decimal(margin[place], 2), decimal(value[place], 2), decimal(deviation[place], 2),
             decimal(model.scale_[str(row.kind)], 4), months, decimal(params.lifetime_value.annual_discount_rate, 4),
-            champion.details["currency_code"], champion.model_run_id,
+            champion.details["currency_code"], decimal(gain[place], 2), champion.model_run_id,
         )
         for place, row in enumerate(rows.itertuples(index=False))
     ]  # fmt: skip

@@ -72,6 +72,7 @@ SCORE_TABLES = (
         horizon_months integer not null,
         annual_discount_rate numeric not null,
         currency_code text not null,
+        contact_gain_amount numeric,
         model_run_id text not null,
         primary key (as_of_date, subscription_id)
     )
@@ -140,6 +141,7 @@ SCORE_TABLES = (
     # Tables of before customers' moves were told, and reasons in Chinese.
     "alter table scores.churn_reason add column if not exists reason_text_zh text",
     "alter table scores.offer_response add column if not exists reason_text_zh text",
+    "alter table scores.subscription_lifetime_value add column if not exists contact_gain_amount numeric",
     "alter table scores.customer_segment add column if not exists previous_cluster_name text",
     "alter table scores.customer_segment add column if not exists move_reason text",
     # Before there was a churn model for each plan type there was one for both: it scores nobody any more.

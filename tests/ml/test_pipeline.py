@@ -190,6 +190,30 @@ def test_every_line__has_a_lifetime_value_in_a_currency(built: Settings) -> None
     ) == [(0, 0, 0, 1)]
 
 
+def test_gains_of_contacts__follow_from_score_and_value(built: Settings) -> None:
+    profit = load_params().profit
+    found = rows(
+        built,
+        """
+        select churn_probability::float8, value_amount::float8, contact_gain_amount::float8, avg(value_amount) over ()
+        from scores.subscription_lifetime_value left join scores.churn_score using (as_of_date, subscription_id)
+        """,
+    )
+    assert len(found) > 400
+    paying = 0
+    for chance, value, gain, mean in found:
+        if chance is None:
+            assert gain is None
+            continue
+        unit = float(mean) / profit.customer_value_amount
+        kept = chance * 0.3 * (value - profit.offer_amount * unit)
+        assert gain == pytest.approx(
+            kept - ((1 - chance) * profit.offer_amount + profit.contact_amount) * unit, abs=0.03
+        )
+        paying += gain > 0
+    assert 0 < paying < len(found)
+
+
 def test_offers__are_proposed_within_every_limit(built: Settings) -> None:
     limits = load_params().offers
     (found,) = rows(

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import beta
 
 from ml.params import ProfitParams, load_params
-from ml.profit import expected_maximum_profit
+from ml.profit import contact_gains, expected_maximum_profit
 
 PARAMS = ProfitParams(
     customer_value_amount=200, offer_amount=10, contact_amount=1, acceptance_alpha=6, acceptance_beta=14
@@ -65,3 +65,24 @@ def test_a_perfect_ranking__contacts_the_leavers_only() -> None:
 def test_one_class__has_no_profit() -> None:
     with pytest.raises(ValueError, match="leavers and stayers"):
         expected_maximum_profit([0, 0], [0.1, 0.2], load_params().profit)
+
+
+def test_gain__is_the_mean_of_what_contacts_earn_line_by_line() -> None:
+    chance, value = np.array([0.30, 0.30, 0.02, 0.50]), np.array([400.0, 100.0, 400.0, 300.0])
+    unit = value.mean() / PARAMS.customer_value_amount
+    random = np.random.default_rng(4)
+    draws = 200_000
+    leaves = random.random((draws, 4)) < chance
+    accepts = random.random((draws, 4)) < random.beta(6, 14, (draws, 1))
+    offer, contact = 10 * unit, 1 * unit
+    earned = np.where(leaves, np.where(accepts, value - offer, 0.0), -offer) - contact
+    assert np.abs(contact_gains(chance, value, PARAMS) - earned.mean(axis=0)).max() < 0.5
+    # The same chance of leaving pays for one who is worth four times as much, and not for the other.
+    gains = contact_gains(chance, value, PARAMS)
+    assert gains[0] > 0 > gains[1]
+
+
+def test_gain__of_what_is_not_known_is_not_known() -> None:
+    gains = contact_gains([np.nan, 0.5, 0.5], [100.0, np.nan, 100.0], PARAMS)
+    assert np.isnan(gains).tolist() == [True, True, False]
+    assert np.isnan(contact_gains([0.5], [np.nan], PARAMS)).all()

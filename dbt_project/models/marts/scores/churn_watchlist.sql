@@ -204,6 +204,7 @@ select
     {%- endfor %}
     cast(lifetime.value_amount as numeric(18, 2)) as lifetime_value_amount,
     cast(lifetime.expected_months as numeric(9, 2)) as expected_months_left,
+    cast(lifetime.contact_gain_amount as numeric(18, 2)) as contact_gain_amount,
     offers.campaign_name as recommended_campaign_name,
     offers.reason_text as recommended_offer_reason,
     offers.reason_text_zh as recommended_offer_reason_zh,

@@ -11,5 +11,6 @@ select
     horizon_months,
     annual_discount_rate,
     currency_code,
+    contact_gain_amount,
     model_run_id
 from {{ source('scores', 'subscription_lifetime_value') }}
