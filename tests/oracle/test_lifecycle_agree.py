@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import re
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -37,6 +39,21 @@ def test_signals_of_every_line_on_many_days(life: Lifecycle, marts: psycopg.Conn
         assert_same(dict.fromkeys(rows, True), expected)
         seen |= {code for _, code in expected}
     assert seen == life.signals.rules.keys() - UNDELIVERED
+
+
+def test_watch_list__names_the_signals_of_today_in_chinese(life: Lifecycle, marts: psycopg.Connection[Any]) -> None:
+    with (SEEDS / "churn_signal.csv").open(encoding="utf-8", newline="") as file:
+        names = {row["signal_code"]: row["signal_name_zh"] for row in csv.DictReader(file)}
+    rows = marts.execute("select subscription_id, signal_evidence_zh from churn_watchlist").fetchall()
+    said, expected = {}, {}
+    for line_id, text in rows:
+        parts = text.split("；") if text else []
+        assert all(re.fullmatch(r".+（20\d\d-\d\d-\d\d起）", part) for part in parts)
+        said[line_id] = sorted(part.split("（")[0] for part in parts)
+        codes = life.signals.at(life.operator.lines[line_id], life.operator.as_of)
+        expected[line_id] = sorted(names[code] for code in codes)
+    assert len({name for found in said.values() for name in found}) > 4
+    assert_same(said, expected)
 
 
 def test_stage_of_every_line_month(life: Lifecycle, stages: Stages, marts: psycopg.Connection[Any]) -> None:

@@ -81,13 +81,16 @@ reasons as (
 ranked_signals as (
 
     select
-        subscription_id,
-        signal_code,
-        evidence,
-        first_seen_date,
-        case severity when 'high' then 1 when 'medium' then 2 else 3 end as severity_rank
-    from {{ ref('fct_churn_signal') }}
-    where is_current
+        seen.subscription_id,
+        seen.signal_code,
+        seen.evidence,
+        rule.signal_name_zh || '（' || cast(seen.first_seen_date as {{ dbt.type_string() }}) || '起）' as evidence_zh,
+        seen.first_seen_date,
+        case seen.severity when 'high' then 1 when 'medium' then 2 else 3 end as severity_rank
+    from {{ ref('fct_churn_signal') }} as seen
+    inner join {{ ref('churn_signal') }} as rule
+        on seen.signal_code = rule.signal_code
+    where seen.is_current
 
 ),
 
@@ -97,6 +100,8 @@ signals as (
         subscription_id,
         {{ dbt.listagg('evidence', "'; '", 'order by severity_rank, first_seen_date, signal_code') }}
             as signal_evidence,
+        {{ dbt.listagg('evidence_zh', "'；'", 'order by severity_rank, first_seen_date, signal_code') }}
+            as signal_evidence_zh,
         min(first_seen_date) as first_signal_date
     from ranked_signals
     group by subscription_id
@@ -187,6 +192,7 @@ select
     at_risk.lifecycle_stage_code,
     at_risk.scored_date,
     signals.signal_evidence,
+    signals.signal_evidence_zh,
     signals.first_signal_date,
     cast(at_risk.signal_count as integer) as signal_count,
     cast(at_risk.high_signal_count as integer) as high_signal_count,
