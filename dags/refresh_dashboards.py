@@ -20,7 +20,8 @@ def refresh_dashboards() -> None:
     ### Let the dashboards show the new publication
 
     Starts when the marts of a business day are published. Superset keeps answers to charts for a while; this drops
-    what it kept, so that the next visitor sees the new as-of date.
+    what it kept, so that the next visitor sees the new as-of date, and has a process begin to answer the pages anew, so
+    that he does not wait. Nobody waits for that process; `tenure status` says how far it is.
 
     **When it is red** the figures on the page are those of the last publication until their cache ends by itself
     (within a day). See that Superset runs (`tenure status`), then clear the task in Airflow's page.

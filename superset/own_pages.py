@@ -24,7 +24,7 @@ def show_own(response: Response) -> Response:
     from superset.models.dashboard import Dashboard
 
     page = Dashboard.get(request.view_args["id_or_slug"])
-    answer, hidden = response.get_json(), _hidden(page)
+    answer, hidden = response.get_json(), hidden_charts(page)
     if request.endpoint == "DashboardRestApi.get_charts":
         answer["result"] = [chart for chart in answer["result"] if chart["id"] not in hidden]
     elif text := answer["result"].get("position_json"):
@@ -53,7 +53,7 @@ def _links_of(user: Any, text: str) -> str:
     return " · ".join(part for part, link in parts if link is None or link[1] in own)
 
 
-def _hidden(page: Any) -> set[int]:
+def hidden_charts(page: Any) -> set[int]:
     """Numbers of the charts that the viewer does not get.
 
     Of a page of ours those whose dataset his role has not been given; drawn for a mail, of any page, those that list

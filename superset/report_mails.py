@@ -44,7 +44,7 @@ class CELERY_CONFIG:
 
     broker_url = REDIS_URL or "memory://"
     result_backend = REDIS_URL or None
-    imports = ("superset.sql_lab", "superset.tasks.scheduler")
+    imports = ("superset.sql_lab", "superset.tasks.scheduler", "warm_pages")
     worker_prefetch_multiplier = 1
     task_acks_late = True
     beat_schedule: ClassVar = {
@@ -54,6 +54,11 @@ class CELERY_CONFIG:
             "options": {"expires": int(EXPIRES.total_seconds())},
         },
         "reports.prune_log": {"task": "reports.prune_log", "schedule": crontab(minute="0", hour="0")},
+        "tenure.warm_pages": {
+            "task": "tenure.warm_pages",
+            "schedule": crontab(),  # each minute looks whether there is a new publication
+            "options": {"expires": 60},
+        },
     }
 
 

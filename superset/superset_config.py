@@ -125,11 +125,12 @@ class ReaderSecurityManager(SupersetSecurityManager):
 
     def get_rls_cache_key(self, datasource):
         """What of a result depends on who asks: an executive's is never the answer to a regional manager."""
-        user = getattr(g, "user", None)
+        return [f"reads as {self.reads_as(getattr(g, 'user', None))}", *super().get_rls_cache_key(datasource)]
+
+    def reads_as(self, user):
+        """What tells apart those who get different answers: the connection of `login_of`, one for each login."""
         name = None if user is None or user.is_anonymous else login_of(user)
-        if name == WAREHOUSE:  # the same login, and so the same results
-            name = f"{WAREHOUSE} as dashboard"
-        return [f"reads as {name}", *super().get_rls_cache_key(datasource)]
+        return f"{WAREHOUSE} as dashboard" if name == WAREHOUSE else name
 
 
 CUSTOM_SECURITY_MANAGER = ReaderSecurityManager
@@ -193,13 +194,16 @@ THEME_FONT_URL_ALLOWED_DOMAINS: list[str] = []
 # of the publication, so a result of an older publication can never be shown; it just falls out of the cache.
 REDIS_URL = os.environ.get("SUPERSET_REDIS_URL", "")
 CACHE_DIR = Path(os.environ.get("SUPERSET_CACHE_DIR", ""))
+# Files of a cache. All pages of all logins are some thousands after each publication; beyond this the oldest go, and
+# each new one looks through all of them.
+KEPT = 20_000
 
 
 def _cache(name: str, lifetime: timedelta) -> dict[str, object]:
     if REDIS_URL:
         backend: dict[str, object] = {"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": REDIS_URL}
     elif str(CACHE_DIR) != ".":
-        backend = {"CACHE_TYPE": "FileSystemCache", "CACHE_DIR": str(CACHE_DIR / name), "CACHE_THRESHOLD": 2000}
+        backend = {"CACHE_TYPE": "FileSystemCache", "CACHE_DIR": str(CACHE_DIR / name), "CACHE_THRESHOLD": KEPT}
     else:
         backend = {"CACHE_TYPE": "SimpleCache"}
     return {

@@ -127,7 +127,7 @@ def dashboards(
 ) -> None:
     """Install the dashboards as the files say, and start Superset."""
     from tenure.dashboards import generate as write_datasets
-    from tenure.dashboards import login, provision
+    from tenure.dashboards import login, provision, start_warming
     from tenure.stack import start_superset
     from tenure.warehouse import prepare_warehouse
 
@@ -139,6 +139,7 @@ def dashboards(
     prepare_warehouse(settings)
     provision(settings, say)
     start_superset(settings)
+    start_warming(settings, say)
     say("Superset: {} (user {}, password {})".format(*login(settings)))
 
 

@@ -9,6 +9,7 @@ import psycopg
 from psycopg.rows import dict_row
 from rich.console import Console
 
+from tenure.dashboards.warming import line_of, warmth
 from tenure.landing import load_status
 from tenure.landing.balance_sheet import of_ledger, text_of
 from tenure.settings import Settings
@@ -22,10 +23,12 @@ LONGEST = 32
 
 
 def gather(settings: Settings) -> dict[str, Any]:
-    """All of it as plain data: keys `landing` (of `load_status`), `publication`, `marts`, `models`, `processes`."""
+    """All of it as plain data: keys `landing` (of `load_status`), `publication`, `marts`, `models`, `dashboards` (of
+    `warmth`), `processes`."""
     return {
         "landing": load_status(settings),
         **published(settings),
+        "dashboards": warmth(settings),
         "processes": running(settings),
     }
 
@@ -74,6 +77,8 @@ def render(found: dict[str, Any], out: Console) -> None:
         out, "models", found["models"],
         ("model_name", "model_run_id", "as_of_date", "auc", "top_decile_lift", "calibration_error"),
     )  # fmt: skip
+    if found["dashboards"] is not None:
+        _line(out, f"\n{line_of(found['dashboards'])}")
     processes = ", ".join(f"{name} ({pid})" for name, pid in found["processes"].items())
     _line(out, f"running: {processes or 'nothing'}")
 

@@ -4,6 +4,7 @@ from tenure.dashboards.datasets import generate, stale_files
 from tenure.dashboards.following import follow
 from tenure.dashboards.provisioning import Provisioned, provision
 from tenure.dashboards.publication import refresh
+from tenure.dashboards.warming import start_warming
 from tenure.dashboards.web import dashboard_url, login, superset_environment, superset_services
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "provision",
     "refresh",
     "stale_files",
+    "start_warming",
     "superset_environment",
     "superset_services",
 ]

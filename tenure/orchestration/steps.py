@@ -101,7 +101,9 @@ def publish_marts() -> None:
 
 
 def refresh_dashboards() -> None:
-    """Let the dashboards forget cached answers and show the new publication."""
-    from tenure.dashboards import refresh
+    """Let the dashboards forget cached answers, show the new publication, and begin to answer their pages ahead."""
+    from tenure.dashboards import refresh, start_warming
 
-    refresh(get_settings())
+    settings = get_settings()
+    refresh(settings)
+    start_warming(settings, print)
