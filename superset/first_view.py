@@ -123,7 +123,8 @@ def _sankey(params: dict[str, Any], chosen: list[Filter]) -> Query:
 def _bubble(params: dict[str, Any], chosen: list[Filter]) -> Query:
     metrics = list(dict.fromkeys(params[axis] for axis in ("x", "y", "size")))
     by = [params["entity"], *([params["series"]] if params["series"] else [])]
-    return _query(params, by, metrics, chosen, row_limit=params["row_limit"])
+    order = {"orderby": [[json.loads(params["orderby"]), not params["order_desc"]]]} if "orderby" in params else {}
+    return _query(params, by, metrics, chosen, row_limit=params["row_limit"], **order)
 
 
 def _funnel(params: dict[str, Any], chosen: list[Filter]) -> Query:

@@ -104,14 +104,14 @@ def chart_document(name: str, uuid: str, spec: Spec, dataset: Dataset, language:
 def metrics_named(spec: Spec) -> list[str]:
     """The metrics that a chart's lines name."""
     single = [spec[key] for key in ("metric", "size") if key in spec]
-    if spec["kind"] == "bubble":
+    if spec["kind"] in ("bubble", "map"):
         single += [spec["x"], spec["y"]]
     return [*single, *spec.get("metrics", []), *spec.get("metrics_right", [])]
 
 
 def columns_named(spec: Spec) -> list[str]:
     """The columns that a chart's lines name."""
-    keys = ("source", "target", "entity", "series") + (() if spec["kind"] == "bubble" else ("x", "y"))
+    keys = ("source", "target", "entity", "series") + (() if spec["kind"] in ("bubble", "map") else ("x", "y"))
     single = [spec[key] for key in keys if key in spec]
     return [*single, *spec.get("by", []), *spec.get("columns", []), *spec.get("where", []), *spec.get("only", {})]
 
@@ -317,9 +317,19 @@ def _bubble(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
         "xAxisFormat": dataset.axis_format(metrics[0]), "y_axis_format": dataset.axis_format(metrics[1]),
         "tooltipSizeFormat": dataset.axis_format(metrics[2]), "x_axis_label": spec["x_label"],
         "y_axis_label": spec["y_label"], "x_axis_title_margin": 30, "y_axis_title_margin": 40,
-        "truncateXAxis": False, "truncateYAxis": False,
+        # Superset's "auto" is no distance between two labels: only the ends of the axis would have one.
+        "truncateXAxis": False, "truncateYAxis": False, "xAxisLabelInterval": None,
     }  # fmt: skip
     return "bubble_v2", params, [_query(by, list(dict.fromkeys(metrics)), [[metrics[2], False]], 1000)]
+
+
+def _map(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
+    """Bubbles at their places, by longitude and latitude; small enough for cities that are neighbours."""
+    viz_type, params, queries = _bubble(spec, dataset)
+    degrees = {"xAxisFormat": ",d", "y_axis_format": ",d", "truncateYAxis": True}
+    # The largest first, so that a small one is drawn upon it, and hardly mixes its colour with it.
+    order = {"orderby": json.dumps(spec["size"]), "order_desc": True, "opacity": 0.9}
+    return viz_type, {**params, **degrees, **order, "max_bubble_size": "20"}, queries
 
 
 def _funnel(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
@@ -350,5 +360,6 @@ KINDS: dict[str, Callable[[Spec, Dataset], tuple[str, Spec, list[Spec]]]] = {
     "list": _list,
     "sankey": _sankey,
     "bubble": _bubble,
+    "map": _map,
     "funnel": _funnel,
 }

@@ -104,7 +104,7 @@ def _shown(key: str, language: Language) -> set[str]:
         word = language.values.get("stage_name", {}).get(stage["name"], stage["name"])
         ends = ("", *(f" {language.text(when)}" for when in ("before", "now")))
         return {f"{stage['code']} {word}{end}" for end in ends}
-    return {words[key] for words in language.values.values() if key in words} or {key}
+    return {words[key] for words in language.values.values() if key in words} or {language.texts.get(key, key)}
 
 
 def _look_in(look: dict[str, Any], language: Language) -> dict[str, Any]:

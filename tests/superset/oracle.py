@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -44,11 +45,29 @@ MADE: dict[tuple[str, str], Callable[[Row], Any]] = {
     ("pipeline_month", "stage"): lambda row: f"{row['stage_rank']} {row['stage_name']}",
     ("lever_month", "difficulty_score"): lambda row: DIFFICULTY.get(row["execution_difficulty"]),
 }
+
+
+def _standing(row: Row, rows: list[Row]) -> str:
+    """The churn rate of the row's region against that of all regions in its month."""
+    month = [one for one in rows if one["month"] == row["month"]]
+    region = [one for one in month if one["region_id"] == row["region_id"]]
+    of_region, of_all = (
+        (Decimal(sum(one["opening_churn_count"] for one in some)), sum(one["opening_count"] for one in some))
+        for some in (region, month)
+    )
+    if not of_region[1]:
+        return "churn not known"
+    share = of_region[0] * of_all[1] / (of_all[0] * of_region[1]) if of_all[0] else Decimal(1)
+    word = "above" if share > Decimal("1.1") else "below" if share < Decimal("0.9") else "about"
+    return f"churn {word} average"
+
+
 # What is made of a row and of all others beside it.
 MADE_OF_ALL: dict[tuple[str, str], Callable[[Row, list[Row]], Any]] = {
     ("landing_latest", "period_name"): lambda row, rows: (
         f"{row['month']:%Y-%m}" + (" MTD" if row["month"] == max(one["month"] for one in rows) else "")
     ),
+    ("region_map", "churn_standing"): _standing,
 }
 # Code of the stage, what follows its name, and what stands there for no stage.
 STAGES = {
@@ -58,6 +77,8 @@ STAGES = {
 }
 JOINED = {
     "region_name": ("dim_region", "region_id"),
+    "longitude_degrees": ("dim_region", "region_id"),
+    "latitude_degrees": ("dim_region", "region_id"),
     "channel_name": ("dim_channel", "channel_id"),
     "lever_name": ("dim_value_lever", "lever_number"),
 }
@@ -76,6 +97,8 @@ def _mean(rows: list[Row], column: str) -> Any:
 SPECIAL: dict[str, Callable[[list[Row]], Any]] = {
     "usage_minutes": lambda rows: None if (seconds := _total(rows, "duration_seconds")) is None else seconds / 60,
     "stage_days": lambda rows: _mean(rows, "stage_age_days"),
+    "longitude": lambda rows: rows[0]["longitude_degrees"],
+    "latitude": lambda rows: rows[0]["latitude_degrees"],
     "lever_difficulty": lambda rows: max(row["difficulty_score"] for row in rows),
 }
 

@@ -10,15 +10,21 @@ with ranked as (
 )
 
 select
-    region_id,
-    region_name,
-    province_name,
-    city_name,
-    cast(population as bigint) as population,
-    cast(households as bigint) as households,
-    cast(firms as bigint) as firms
+    ranked.region_id,
+    ranked.region_name,
+    ranked.province_name,
+    ranked.city_name,
+    cast(ranked.population as bigint) as population,
+    cast(ranked.households as bigint) as households,
+    cast(ranked.firms as bigint) as firms,
+    location.longitude_degrees,
+    location.latitude_degrees
 from ranked
-where recency = 1
+left join {{ ref('region_location') }} as location
+    on
+        ranked.province_name = location.province_name
+        and ranked.city_name = location.city_name
+where ranked.recency = 1
 
 union all
 
@@ -29,7 +35,9 @@ select
     cast(null as {{ dbt.type_string() }}) as city_name,
     cast(null as bigint) as population,
     cast(null as bigint) as households,
-    cast(null as bigint) as firms
+    cast(null as bigint) as firms,
+    cast(null as numeric(4, 1)) as longitude_degrees,
+    cast(null as numeric(3, 1)) as latitude_degrees
 where
     not exists (
         select 1
