@@ -63,8 +63,8 @@ def probable_decline(settings: Settings, truth: Path) -> pd.DataFrame:
     expected = rate[:, None] * season[None, :] * factor
     probable = _filtered(np.where(tells, events, np.nan), expected, begins, behaviour["fade_recovery"])
     found = pd.DataFrame(probable, index=tables["events"].index, columns=tables["events"].columns)
-    long = found.stack().rename("probable_decline").reset_index()
-    return long.assign(begins=long.pop("month") + pd.DateOffset(months=1))
+    long = found.reset_index().melt("subscription_id", var_name="month", value_name="probable_decline")
+    return long.assign(begins=pd.to_datetime(long.pop("month")) + pd.DateOffset(months=1))
 
 
 def _filtered(events: FloatArray, expected: FloatArray, begins: FloatArray, recovers: float) -> FloatArray:

@@ -15,8 +15,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +33,6 @@ from ml.features import LABEL, PLAN, FeatureColumn, feature_columns, read_traini
 from ml.params import PLAN_TYPES, load_params
 from ml.reasons import explain
 from tenure.db import connect
-from tenure.settings import Settings
 from tests.conftest import BuiltWarehouse, Simulation, build_warehouse
 from tests.ml.informed_observer import probable_decline
 
@@ -61,6 +63,7 @@ WORDS = {
 class OutOfTime:
     """Out-of-time rows of a plan type with what is true of them (`true`), and the model that was measured on them."""
 
+    operator: BuiltWarehouse
     rows: pd.DataFrame
     measured: Evaluation
     model: ChurnClassifier
@@ -75,23 +78,30 @@ class OutOfTime:
         return self.true[LABEL].to_numpy(dtype=int)
 
 
-@pytest.fixture(scope="module", params=WORLDS, ids=lambda world: f"seed {world.seed}")
-def operator(request: pytest.FixtureRequest, test_base: Path) -> Iterator[BuiltWarehouse]:
-    with build_warehouse(test_base / f"truth-{request.param.seed}", request.param) as built:
+@pytest.fixture(scope="module")
+def operators(test_base: Path) -> Iterator[Callable[[Simulation], BuiltWarehouse]]:
+    """Each operator is built once, when it is first asked for."""
+    with ExitStack() as stack:
+
+        @cache
+        def built(world: Simulation) -> BuiltWarehouse:
+            return stack.enter_context(build_warehouse(test_base / f"truth-{world.seed}", world))
+
         yield built
 
 
-@pytest.fixture(scope="module", params=PLAN_TYPES)
-def tested(request: pytest.FixtureRequest, operator: BuiltWarehouse) -> OutOfTime:
-    return measure(operator.settings, operator.truth, request.param)
+@pytest.fixture(scope="module", params=product(WORLDS, PLAN_TYPES), ids=lambda one: f"seed {one[0].seed}, {one[1]}")
+def tested(request: pytest.FixtureRequest, operators: Callable[[Simulation], BuiltWarehouse]) -> OutOfTime:
+    world, plan_type = request.param
+    return measure(operators(world), plan_type)
 
 
-def measure(settings: Settings, truth: Path, plan_type: str) -> OutOfTime:
+def measure(operator: BuiltWarehouse, plan_type: str) -> OutOfTime:
     """The estimator of a plan type as training measures it: fitted on the earlier months, tested on the later third."""
     training = PARAMS.training.model_copy(update={"test_positive_count": 10**6})
     params = PARAMS.model_copy(update={"training": training})
-    rows = read_training_rows(settings, params, plan_type=plan_type)
-    with connect("scorer", settings=settings) as connection:
+    rows = read_training_rows(operator.settings, params, plan_type=plan_type)
+    with connect("scorer", settings=operator.settings) as connection:
         columns = feature_columns(connection, params)
     inputs = [column for column in columns if rows[column.name].nunique(dropna=False) > 1]
     made: list[ChurnClassifier] = []
@@ -104,7 +114,7 @@ def measure(settings: Settings, truth: Path, plan_type: str) -> OutOfTime:
     measured = evaluate_churn(split_inputs(rows, inputs), left, rows["as_of_date"], params, make)
     assert measured.method == "out_of_time"
     assert set(rows[PLAN]) == {plan_type}
-    return OutOfTime(_with_truth(rows, truth), measured, made[-1], inputs)
+    return OutOfTime(operator, _with_truth(rows, operator.truth), measured, made[-1], inputs)
 
 
 def _with_truth(rows: pd.DataFrame, truth: Path) -> pd.DataFrame:
@@ -136,11 +146,12 @@ def share_of_the_way(tested: OutOfTime) -> float:
     return (reached - 0.5) / (best - 0.5)
 
 
-def observers_share_of_the_way(tested: OutOfTime, settings: Settings, truth: Path) -> float:
+def observers_share_of_the_way(tested: OutOfTime) -> float:
     """As `share_of_the_way`, of an observer that knows every cause but the use lost, and of that what counts tell.
 
     Of lines that have no use on record nobody knows how much they lost: they count with the mean of their kind.
     """
+    settings, truth = tested.operator.settings, tested.operator.truth
     rows = tested.true.merge(probable_decline(settings, truth), on=["subscription_id", "begins"], how="left")
     free = rows["voluntary_hazard"].notna()
     rows = rows[free]
@@ -170,15 +181,15 @@ def named_share(tested: OutOfTime) -> tuple[float, int]:
 
 @pytest.mark.long
 def test_ranking__is_no_further_from_the_truth_than_it_was(
-    tested: OutOfTime, operator: BuiltWarehouse, capsys: pytest.CaptureFixture[str]
+    tested: OutOfTime, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan_type = tested.true[PLAN].iloc[0]
     share = share_of_the_way(tested)
-    observer = observers_share_of_the_way(tested, operator.settings, operator.truth)
+    observer = observers_share_of_the_way(tested)
     with capsys.disabled():
         print(
-            f"\n{operator.truth}, {plan_type}: {share:.3f} of the way to the AUC of the true hazards;"
-            f" an observer told every other cause, by counts of events alone: {observer:.3f}"
+            f"\n{tested.operator.truth.parent.name}, {plan_type}: {share:.3f} of the way to the AUC of the true"
+            f" hazards; an observer told every other cause, by counts of events alone: {observer:.3f}"
         )
     assert share < observer
     assert tested.true["as_of_date"].nunique() == TEST_MONTHS
