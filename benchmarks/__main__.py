@@ -28,6 +28,7 @@ BENCHMARKS = {
     "churn_quality": ("churn_quality", "churn_quality"),
     "cookbook": ("cookbook", "cookbook"),
     "dashboard": ("dashboard", "dashboard"),
+    "dashboard_pages": ("dashboard_pages", "dashboard_pages"),
 }
 SMALLER = {"TENURE_BENCH_ROWS", "TENURE_BENCH_RUNS"}
 RESULTS = Path(__file__).resolve().parent / "results"
