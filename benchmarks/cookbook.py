@@ -70,10 +70,7 @@ def cookbook() -> dict[str, Any]:
     asked = {question.number: question for question in questions(ROOT)}
     bases = {int(path.stem): path.read_text() for path in sorted(BASE.glob("*.sql"))}
     with landing_warehouse() as (warehouse, folder):
-        warehouse.tenure("simulate", "--out", str(folder / "operator"), "--seed", "11", "--days", "5",
-                         "--subscriptions", str(lines), "--months", str(MONTHS))  # fmt: skip
-        warehouse.tenure("land", str(folder / "operator"))
-        warehouse.tenure("build")
+        warehouse.build_operator(folder, lines, MONTHS)
         with psycopg.connect(warehouse.settings.url("owner"), autocommit=True) as connection:
             _enlarge(connection, [*(question.sql for question in asked.values()), *bases.values()])
             seconds = [_run(connection, asked, bases) for _ in range(runs)]

@@ -54,10 +54,7 @@ def dashboard() -> list[dict[str, Any]]:
     """p95 of the seconds to all charts: cold / its floor, warm / its floor, and at 16-fold history / as it is."""
     lines, runs = rows_asked(LINES), runs_asked()
     with landing_warehouse() as (warehouse, folder):
-        warehouse.tenure("simulate", "--out", str(folder / "operator"), "--seed", "11", "--days", "5",
-                         "--subscriptions", str(lines), "--months", str(MONTHS))  # fmt: skip
-        warehouse.tenure("land", str(folder / "operator"))
-        warehouse.tenure("build")
+        warehouse.build_operator(folder, lines, MONTHS)
         with psycopg.connect(warehouse.settings.url("owner"), autocommit=True) as connection:
             months = _make_sides(connection)
         warehouse.tenure("dashboards")

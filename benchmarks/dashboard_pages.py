@@ -68,10 +68,7 @@ def dashboard_pages() -> dict[str, object]:
     lines, runs = rows_asked(LINES), runs_asked()
     slugs = [page["slug"] for page in read_pages(ROOT)]
     with landing_warehouse() as (warehouse, folder):
-        warehouse.tenure("simulate", "--out", str(folder / "operator"), "--seed", "11", "--days", "5",
-                         "--subscriptions", str(lines), "--months", str(MONTHS))  # fmt: skip
-        warehouse.tenure("land", str(folder / "operator"))
-        warehouse.tenure("build")
+        warehouse.build_operator(folder, lines, MONTHS)
         with psycopg.connect(warehouse.settings.url("owner"), autocommit=True) as connection:
             _make_floor(connection)
         warehouse.tenure("dashboards")

@@ -77,6 +77,13 @@ class LandingWarehouse:
                 raise RunDoesNotCount(f"{Path(command[0]).name} ended with {status}: {last[:300]}")
         return Run(seconds, memory.peak_bytes)
 
+    def build_operator(self, folder: Path, lines: int, months: int) -> None:
+        """Simulate an operator of so many subscriptions and months, the same each time, land it and build its marts."""
+        self.tenure("simulate", "--out", str(folder / "operator"), "--seed", "11", "--days", "5",
+                    "--subscriptions", str(lines), "--months", str(months))  # fmt: skip
+        self.tenure("land", str(folder / "operator"))
+        self.tenure("build")
+
     def land(self, file: UsageFile) -> Run:
         """The complete landing of the file's folder into an empty warehouse."""
         self.empty()

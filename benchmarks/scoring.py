@@ -37,10 +37,7 @@ def scoring() -> dict[str, Any]:
     """Rows/s from the feature table to the score table / rows/s of `predict_proba`."""
     rows, runs = rows_asked(ROWS), runs_asked()
     with landing_warehouse() as (warehouse, folder):
-        warehouse.tenure("simulate", "--out", str(folder / "operator"), "--seed", "11", "--days", "5",
-                         "--subscriptions", str(LINES), "--months", str(MONTHS))  # fmt: skip
-        warehouse.tenure("land", str(folder / "operator"))
-        warehouse.tenure("build")
+        warehouse.build_operator(folder, LINES, MONTHS)
         warehouse.tenure("train")
         with psycopg.connect(warehouse.settings.url("owner"), autocommit=True) as connection:
             count = _enlarge(connection, rows)

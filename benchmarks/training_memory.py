@@ -32,10 +32,7 @@ def training_memory() -> dict[str, Any]:
     """Most memory that `python -m ml train` holds at once / 8 GiB. The server's memory is not in it."""
     rows, runs = rows_asked(ROWS), runs_asked(3)
     with landing_warehouse() as (warehouse, folder):
-        warehouse.tenure("simulate", "--out", str(folder / "operator"), "--seed", "11", "--days", "5",
-                         "--subscriptions", str(LINES), "--months", str(MONTHS))  # fmt: skip
-        warehouse.tenure("land", str(folder / "operator"))
-        warehouse.tenure("build")
+        warehouse.build_operator(folder, LINES, MONTHS)
         with psycopg.connect(warehouse.settings.url("owner"), autocommit=True) as connection:
             (first,) = connection.execute(LABELLED).fetchone() or (0,)
             if not first:
