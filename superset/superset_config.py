@@ -25,6 +25,7 @@ from werkzeug.wrappers import Response
 
 # Superset loads this file by its path, which makes its neighbours no modules.
 sys.path.append(str(Path(__file__).parent))
+import cached_answers
 import report_mails
 from own_pages import show_own
 
@@ -77,18 +78,18 @@ def login_of(user):
 
     One that is given several reads nothing either: what he sees would depend on chance.
     """
+    from flask_appbuilder.security.sqla.models import Permission, PermissionView, Role, ViewMenu
     from superset.extensions import db, security_manager
     from superset.models.core import Database
 
     roles = security_manager.get_user_roles(user)
     if any(role.name == "Admin" for role in roles):
         return WAREHOUSE
-    allowed = {
-        pair.view_menu.name
-        for role in roles
-        for pair in role.permissions
-        if pair.permission and pair.permission.name == "database_access"
-    }
+    # Asked for by name, because this is asked for each answer, and a role has hundreds of permissions.
+    rights = db.session.query(ViewMenu.name).join(PermissionView, PermissionView.view_menu_id == ViewMenu.id)
+    rights = rights.join(Permission, Permission.id == PermissionView.permission_id).join(PermissionView.role)
+    rights = rights.filter(Permission.name == "database_access", Role.id.in_([role.id for role in roles]))
+    allowed = {name for (name,) in rights}
     logins = db.session.query(Database).filter(Database.database_name.startswith(f"{WAREHOUSE} as ")).all()
     found = [database.database_name for database in logins if database.perm in allowed]
     return found[0] if len(found) == 1 else None
@@ -271,6 +272,7 @@ def _stay_on_the_page(response: Response) -> Response:
 def FLASK_APP_MUTATOR(app: Flask) -> None:
     """Called by Superset with its application."""
     guard_exports()
+    cached_answers.attach()
     app.before_request(_choose_language)
     app.after_request(_stay_on_the_page)
     app.after_request(show_own)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Playwright, Response
 
 PATIENCE_SECONDS = 900.0
+SETTLED_SECONDS = 1.0
 SLUGS = {
     code: sorted(
         document["slug"]
@@ -66,6 +68,20 @@ class Reader:
         ]
 
 
+def connections(settings: Settings) -> int:
+    """How often anybody has connected to the warehouse; Postgres counts him when he has gone."""
+    with psycopg.connect(settings.url("dashboard")) as connection:
+        warehouse = connection.info.dbname
+    with psycopg.connect(settings.url("superset"), autocommit=True) as connection:
+        assert connection.info.dbname != warehouse
+        seen: list[int] = []
+        while len(seen) < 2 or seen[-1] != seen[-2]:
+            time.sleep(SETTLED_SECONDS)
+            query = "select sessions from pg_stat_database where datname = %s"
+            seen += [sessions for (sessions,) in connection.execute(query, (warehouse,))]
+    return seen[-1]
+
+
 @pytest.fixture(scope="module")
 def warmed(superset_server: SupersetServer) -> Settings:
     """After a publication: all that was answered is forgotten, and answered ahead."""
@@ -101,6 +117,17 @@ def test_page__is_answered_before_anybody_opens_it(
     filters = executive.browser.page.locator("[data-test='filter-control-name']").count()
     assert len(executive.answers) >= len(executive.browser.charts()) + filters > 10
     assert executive.worked_out_anew() == []
+
+
+def test_answered_page__asks_nothing_of_the_warehouse(executive: Reader, superset_server: SupersetServer) -> None:
+    """Nor for the currency of its amounts, which Superset asks for beside each answer that it keeps."""
+    before = connections(superset_server.settings)
+    executive.open(superset_server, "credit")
+    assert connections(superset_server.settings) == before + 1  # its own
+    money = [answer["detected_currency"] for _, answer in executive.answers if answer.get("detected_currency")]
+    with psycopg.connect(superset_server.settings.url("dashboard")) as connection:
+        rows = connection.execute("select distinct currency_code from marts.receivable_monthly").fetchall()
+    assert money and {(code,) for code in money} == set(rows)
 
 
 def test_manager__finds_his_own_regions_answered_and_no_other(
