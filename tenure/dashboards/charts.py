@@ -290,12 +290,12 @@ def _table(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
 
 
 def _list(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
-    columns, order = list(spec["columns"]), [_order(text) for text in spec["order"]]
+    columns, order, limit = list(spec["columns"]), [_order(text) for text in spec["order"]], spec.get("limit", 10000)
     params = {
         "query_mode": "raw", "all_columns": columns, "order_by_cols": [json.dumps(one) for one in order],
-        "row_limit": 10000, **_table_look(spec),
+        "row_limit": limit, **_table_look(spec),
     }  # fmt: skip
-    return "table", params, [_query(columns, [], order, 10000)]
+    return "table", params, [_query(columns, [], order, limit)]
 
 
 def _sankey(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tenure.dashboards.definitions import Mart, Metric, read_marts, read_metrics
 from tenure.dashboards.files import read_yaml, yaml_text
-from tenure.dashboards.language import ENGLISH, Language, read_languages
+from tenure.dashboards.language import Language, english, read_languages
 from tenure.dashboards.pages import page_files
 from tenure.dashboards.scorecard import board_metrics, kpi_values, scorecard_metrics
 from tenure.dashboards.shapes import ONCE, ONE_MONTH, SINGLE_CURRENCY, expression_of, with_shape
@@ -73,14 +73,19 @@ def rendered(root: Path) -> dict[str, str]:
     return {name: HEADER + yaml_text(document) for name, document in files.items()}
 
 
-def read_entries(root: Path, language: Language = ENGLISH) -> list[dict[str, Any]]:
-    """The datasets as superset/datasets/*.yaml describe them, short forms written out."""
+def read_entries(root: Path, language: Language | None = None) -> list[dict[str, Any]]:
+    """The datasets as superset/datasets/*.yaml describe them, short forms written out; in English when not told."""
+    language = language or english(root)
     paths = sorted((root / "superset" / "datasets").glob("*.yaml"))
     return [with_shape(entry, language) for path in paths for entry in read_yaml(path)]
 
 
-def dataset_documents(root: Path, language: Language = ENGLISH) -> dict[str, dict[str, Any]]:
-    """The datasets as Superset keeps them, by the name that pages use. Raises TenureError on a column no mart has."""
+def dataset_documents(root: Path, language: Language | None = None) -> dict[str, dict[str, Any]]:
+    """The datasets as Superset keeps them, by the name that pages use; in English when not told.
+
+    Raises TenureError on a column no mart has.
+    """
+    language = language or english(root)
     metrics, marts = read_metrics(root / "dbt_project"), read_marts(root / "dbt_project") | PUBLICATION
     return {
         entry["name"]: _in_language(_dataset(entry, metrics, marts, language), language)

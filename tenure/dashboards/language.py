@@ -1,8 +1,8 @@
 """The languages of the dashboards. Superset keeps one text an object, so each language has a set of objects of its own.
 
-English is what the pages, the datasets and dbt say. Another language is a folder of superset/language:
-  *.yaml       English text to its translation
-  values.yaml  column to its values in this language: written out, or taken from the seed that makes them
+English is what the pages, the datasets and dbt say. Each language is a folder of superset/language:
+  values.yaml  column to the words for its codes in this language: written out, or taken from the seed that makes them
+  *.yaml       English text to its translation; not for English
 Names of KPIs come from their dbt metrics, terms from docs/glossary_terms.yml: they are not said again in the folder.
 """
 
@@ -23,6 +23,7 @@ from tenure.errors import TenureError
 PLACEHOLDER = re.compile(r"\{(?:(?P<column>\w+\.\w+)|(?P<own>\w+\.\w+)@|'(?P<text>[^']*)')\}")
 
 
+ENGLISH = "en"
 # Words of a column that stand on one line of SQL.
 FEW = 4
 
@@ -43,7 +44,7 @@ class Language:
     @property
     def is_english(self) -> bool:
         """Whether texts stay as they are, and uuids, names and addresses are the ones written in the files."""
-        return self.code == "en"
+        return self.code == ENGLISH
 
     @property
     def folder(self) -> str:
@@ -95,19 +96,21 @@ class Language:
         return sorted(self.own - self.asked)
 
 
-ENGLISH = Language("en")
+def english(root: Path) -> Language:
+    """The language of the files: its texts are themselves, and codes have their words."""
+    return Language(ENGLISH, values=_values(root, ENGLISH))
 
 
 def read_languages(root: Path) -> list[Language]:
-    """English and the languages of superset/language. Raises TenureError on a text that is translated twice."""
+    """English and the other languages of superset/language. Raises TenureError on a text that is translated twice."""
     folders = sorted(path for path in (root / "superset" / "language").iterdir() if path.is_dir())
-    return [ENGLISH, *(_read(root, folder) for folder in folders)]
+    return [english(root), *(_read(root, folder) for folder in folders if folder.name != ENGLISH)]
 
 
 def code_of(path: str) -> str:
     """The language of an asset file by its path below superset/assets: `charts/zh/vip/care.yaml` is zh."""
     found = re.match(r"\w+/([a-z]{2})/", path)
-    return found[1] if found else ENGLISH.code
+    return found[1] if found else ENGLISH
 
 
 def _read(root: Path, folder: Path) -> Language:
@@ -120,8 +123,7 @@ def _read(root: Path, folder: Path) -> Language:
         if twice := sorted(said.keys() & (own.keys() | standing.keys())):
             raise TenureError(f"{path} translates again what stands elsewhere: {', '.join(twice)}")
         own |= said
-    values = {name: _words(root, entry) for name, entry in read_yaml(folder / "values.yaml").items()}
-    return Language(folder.name, standing | own, values, frozenset(own))
+    return Language(folder.name, standing | own, _values(root, folder.name), frozenset(own))
 
 
 def _terms(root: Path) -> dict[str, str]:
@@ -135,8 +137,13 @@ def _terms(root: Path) -> dict[str, str]:
     return terms
 
 
-def _words(root: Path, entry: dict[str, str] | list[str]) -> dict[str, str]:
-    """Value to word: as written, or of seeds named as `seed.column` from `column_zh`, else their column _name_zh."""
+def _values(root: Path, code: str) -> dict[str, dict[str, str]]:
+    entries = read_yaml(root / "superset" / "language" / code / "values.yaml")
+    return {name: _words(root, entry, "" if code == ENGLISH else f"_{code}") for name, entry in entries.items()}
+
+
+def _words(root: Path, entry: dict[str, str] | list[str], ending: str) -> dict[str, str]:
+    """Value to word: as written, or of seeds named as `seed.column` from that column with the ending, else a _name."""
     if isinstance(entry, dict):
         return entry
     words: dict[str, str] = {}
@@ -144,10 +151,10 @@ def _words(root: Path, entry: dict[str, str] | list[str]) -> dict[str, str]:
         seed, _, column = name.partition(".")
         with (root / "dbt_project" / "seeds" / f"{seed}.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        (chinese,) = [key for key in rows[0] if key == f"{column}_zh"] or [
-            key for key in rows[0] if key.endswith("_name_zh")
+        (own,) = [key for key in rows[0] if ending and key == f"{column}{ending}"] or [
+            key for key in rows[0] if key.endswith(f"_name{ending}")
         ]
-        words |= {row[column]: _without_brackets(row[chinese]) for row in rows}
+        words |= {row[column]: _without_brackets(row[own]) for row in rows}
     return words
 
 

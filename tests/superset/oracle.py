@@ -10,9 +10,11 @@ from decimal import Decimal
 from typing import Any
 
 import psycopg
+import yaml
 from psycopg.rows import dict_row
 
 from tenure.dashboards.definitions import Metric
+from tenure.settings import ROOT
 
 Row = dict[str, Any]
 DIFFICULTY = {"low": 1, "medium": 2, "high": 3}
@@ -20,6 +22,14 @@ MEASURES = {
     "age": "Days since the newest month learnt from",
     "score": "Scores: stability index",
     "feature_share": "Share of inputs that have shifted",
+}
+# Column to the words of its codes.
+WORDS: dict[str, dict[str, str]] = {
+    name: words
+    for name, words in yaml.safe_load(
+        (ROOT / "superset" / "language" / "en" / "values.yaml").read_text(encoding="utf-8")
+    ).items()
+    if isinstance(words, dict)
 }
 # What the datasets say in SQL, said again.
 KEPT: dict[str, Callable[[Row], bool]] = {
@@ -41,7 +51,7 @@ MADE: dict[tuple[str, str], Callable[[Row], Any]] = {
     ("drift_current", "is_beyond"): lambda row: "yes" if row["is_beyond_limit"] else "no",
     ("drift_current", "measure"): lambda row: MEASURES.get(row["measure_kind"], row["measure_name"]),
     ("pipeline_month", "is_overdue"): lambda row: "yes" if row["is_overdue"] else "no",
-    ("lead_trend", "stage"): lambda row: f"{row['stage_rank']} {row['status_code']}",
+    ("lead_trend", "stage"): lambda row: f"{row['stage_rank']} {row['status_code'].capitalize()}",
     ("pipeline_month", "stage"): lambda row: f"{row['stage_rank']} {row['stage_name']}",
     ("lever_month", "difficulty_score"): lambda row: DIFFICULTY.get(row["execution_difficulty"]),
 }
@@ -129,6 +139,9 @@ class Oracle:
             found = [row for row in found if row["entered_month"] in full]
         for name in entry["columns"]:
             self._complete(entry, name, found)
+        for name in WORDS.keys() & entry["columns"].keys():
+            for row in found:
+                row[name] = WORDS[name].get(row[name], row[name])
         return found
 
     def _complete(self, entry: Row, name: str, found: list[Row]) -> None:

@@ -15,7 +15,7 @@ from tenure.dashboards.definitions import Metric, read_metrics
 from tenure.dashboards.pages import read_look
 from tenure.settings import ROOT
 from tests.superset.conftest import SupersetServer
-from tests.superset.oracle import Oracle, kpi_value
+from tests.superset.oracle import WORDS, Oracle, kpi_value
 
 KPIS = read_metrics(ROOT / "dbt_project")
 ASSETS = read_assets(ROOT)
@@ -83,10 +83,12 @@ def test_every_value_of_a_filter_selects_its_rows(
     assert offered
     if column == "reporting_month":
         assert offered == {f"{row['month']:%Y-%m}" for row in rows}
+    codes = {word: code for code, word in WORDS.get(column, {}).items()}
     for value in offered:
+        code = codes.get(value, value)
         month = dt.date.fromisoformat(f"{value}-01") if column == "reporting_month" else newest
         chosen = [
-            row for row in rows if row["month"] == month and row.get(column, value) == value and not is_nothing(row)
+            row for row in rows if row["month"] == month and row.get(column, code) == code and not is_nothing(row)
         ]
         for dataset, metrics in ASKED.items():
             if column == "currency_code" and dataset == "kpi_trend":

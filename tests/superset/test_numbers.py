@@ -108,7 +108,9 @@ def test_kpi_equals_kpi_monthly(
     superset_server: SupersetServer, oracle: Oracle, chart_ids: dict[str, int], name: str
 ) -> None:
     chart = CHARTS[name]
-    entry = {"name": "kpi_trend", "mart": "kpi_monthly", "shape": "trend", "columns": {"region_name": "dim_region"}}
+    shown = dict.fromkeys(("brand_name", "service_line", "plan_type", "value_tier"), "kpi_monthly")
+    shown["region_name"] = "dim_region"
+    entry = {"name": "kpi_trend", "mart": "kpi_monthly", "shape": "trend", "columns": shown}
     results = superset_server.chart_data(chart_ids[chart["uuid"]])
     for query, result in zip(chart["query_context"]["queries"], results, strict=True):
         columns = named(query)
@@ -124,3 +126,18 @@ def test_kpi_equals_kpi_monthly(
             for key, group in grouped(rows, columns).items()
         }
         compare(answered, values, columns)
+
+
+@pytest.mark.parametrize(("name", "most"), [("executive_overview/watch_list", 100), ("retention/watch_list", 10_000)])
+def test_watch_list__has_the_most_valuable_first(
+    superset_server: SupersetServer, oracle: Oracle, chart_ids: dict[str, int], name: str, most: int
+) -> None:
+    (result,) = superset_server.chart_data(chart_ids[CHARTS[name]["uuid"]])
+    answered: Any = result["data"]
+    wanted = sorted(
+        ((row["value_at_risk_amount"], row["subscription_id"]) for row in oracle.mart("churn_watchlist")),
+        key=lambda one: (-one[0], one[1]),
+    )
+    got = [(row["value_at_risk_amount"], row["subscription_id"]) for row in answered]
+    assert [(float(amount), line) for amount, line in wanted[:most]] == got
+    assert len(wanted) > 100
