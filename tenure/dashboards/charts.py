@@ -163,9 +163,12 @@ def _tile(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
     metric = spec["metric"]
     red, green, blue = (int(spec.get("color", "#2F6FDE")[start : start + 2], 16) for start in (1, 3, 5))
     number_format = dataset.number_format(metric)
+    # Superset writes a change of 0 % where the month before has 0: not for what may well be 0.
+    change: Spec = {"compare_lag": 1, "compare_suffix": spec["subtitle"]}
+    below = {"subtitle": spec["subtitle"]} if spec.get("may_be_zero") else change
     params: Spec = {
-        "metric": metric, **MONTH_AXIS, "aggregation": "LAST_VALUE", "compare_lag": 1,
-        "compare_suffix": spec["subtitle"], "show_timestamp": False, "show_trend_line": True,
+        "metric": metric, **MONTH_AXIS, "aggregation": "LAST_VALUE", **below,
+        "show_timestamp": False, "show_trend_line": True,
         "start_y_axis_at_zero": False, "color_picker": {"r": red, "g": green, "b": blue, "a": 1},
         "header_font_size": 0.4, "subheader_font_size": 0.2, "subtitle_font_size": 0.2,
         "y_axis_format": {",d": ",.4~s", ",.0f": ".4~s"}.get(number_format, number_format), "time_format": "%b %Y",
@@ -269,6 +272,11 @@ def board_css(title: str) -> str:
         "td:nth-child(3)": "font-size: 16px; line-height: 1.2; color: #2F6FDE; white-space: pre",
     }
     return "".join(f"{chart} {key.format(chart)} {{ {rule}; }}\n" for key, rule in rules.items())
+
+
+def limit_css(title: str) -> str:
+    """No warning at a list of this title that it has reached its limit, which its description tells."""
+    return f'[data-test-chart-name="{title}"] .header-controls .anticon-warning {{ display: none; }}\n'
 
 
 def _order(text: str) -> list[Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
-from tenure.dashboards.charts import Dataset, board_css, chart_document, definitions_of
+from tenure.dashboards.charts import Dataset, board_css, chart_document, definitions_of, limit_css
 from tenure.dashboards.files import read_yaml
 from tenure.dashboards.language import Language
 from tenure.errors import TenureError
@@ -158,7 +158,9 @@ def _dashboard(
         "published": True,
         "is_managed_externally": True,
         "description": " ".join(page["questions"]),
-        "css": CSS + "".join(board_css(chart["title"]) for chart in charts.values() if chart["kind"] == "board"),
+        "css": CSS
+        + "".join(board_css(chart["title"]) for chart in charts.values() if chart["kind"] == "board")
+        + "".join(limit_css(chart["title"]) for chart in charts.values() if "limit" in chart),
         "metadata": {
             "native_filter_configuration": filters,
             "color_scheme": "tenure",

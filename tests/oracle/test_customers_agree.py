@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import defaultdict
 from decimal import Decimal
 from fractions import Fraction
@@ -90,6 +91,10 @@ def test_care_queue(opinion: Opinion, service: Service, books: Books, marts: psy
     expected = CareQueue(opinion, service, books[0]).rows()
     assert {reason for _, reason in expected} >= {"contract_expiry", "anomaly", "arrears"}
     assert_same({row[:2]: (*row[2:7], row[7:12], *row[12:]) for row in rows_of(marts, query)}, expected)
+    # In Chinese the same figures and days.
+    for english, chinese in marts.execute("select evidence, evidence_zh from vip_care_queue"):
+        assert re.findall(r"[0-9][0-9.-]*", english) == re.findall(r"[0-9][0-9.-]*", chinese)
+        assert not chinese[0].isascii()
 
 
 def test_churn_of_a_year(opinion: Opinion, marts: psycopg.Connection[Any]) -> None:

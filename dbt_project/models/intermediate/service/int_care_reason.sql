@@ -114,7 +114,8 @@ select
     lines.subscription_id,
     'contract_expiry' as reason_code,
     contracts.contract_end_date as reason_date,
-    'contract ends ' || contracts.contract_end_date as evidence
+    'contract ends ' || contracts.contract_end_date as evidence,
+    '合约于' || contracts.contract_end_date || '到期' as evidence_zh
 from lines
 inner join contracts
     on lines.subscription_id = contracts.subscription_id
@@ -127,7 +128,8 @@ select
     planned.subscription_id,
     planned.reason_code,
     planned.planned_date as reason_date,
-    planned.action_type || ' planned for ' || planned.planned_date as evidence
+    planned.action_type || ' planned for ' || planned.planned_date as evidence,
+    '计划于' || planned.planned_date as evidence_zh
 from planned
 where planned.choice = 1
 
@@ -138,7 +140,9 @@ select
     'anomaly' as reason_code,
     revenue.month as reason_date,
     'revenue ' || round(revenue.last_amount, 2) || ' ' || revenue.currency_code
-    || ' against a mean of ' || round(revenue.mean_amount, 2) as evidence
+    || ' against a mean of ' || round(revenue.mean_amount, 2) as evidence,
+    '收入' || round(revenue.last_amount, 2) || ' ' || revenue.currency_code
+    || '，前三个月均值' || round(revenue.mean_amount, 2) as evidence_zh
 from revenue
 inner join lines
     on revenue.subscription_id = lines.subscription_id
@@ -153,7 +157,8 @@ select
     'arrears' as reason_code,
     min(overdue.last_reminded_date) as reason_date,
     'overdue '
-    || {{ dbt.listagg("overdue.amount_text", "', '", "order by overdue.amount_text") }} as evidence
+    || {{ dbt.listagg("overdue.amount_text", "', '", "order by overdue.amount_text") }} as evidence,
+    '逾期' || {{ dbt.listagg("overdue.amount_text", "'、'", "order by overdue.amount_text") }} as evidence_zh
 from (
     select
         lines.subscription_id,

@@ -60,6 +60,7 @@ select
     reason.reason_code,
     reason.reason_date,
     reason.evidence,
+    reason.evidence_zh,
     cast(count(*) over (partition by reason.subscription_id) as integer) as reason_count,
     monthly.customer_id,
     monthly.account_id,
