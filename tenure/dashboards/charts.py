@@ -163,7 +163,7 @@ def _tile(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
     metric = spec["metric"]
     red, green, blue = (int(spec.get("color", "#2F6FDE")[start : start + 2], 16) for start in (1, 3, 5))
     number_format = dataset.number_format(metric)
-    # Superset writes a change of 0 % where the month before has 0: not for what may well be 0.
+    # Superset writes a change of 0 % from 0: not for what may well be 0 or less.
     change: Spec = {"compare_lag": 1, "compare_suffix": spec["subtitle"]}
     below = {"subtitle": spec["subtitle"]} if spec.get("may_be_zero") else change
     params: Spec = {

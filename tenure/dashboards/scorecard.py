@@ -44,7 +44,8 @@ def kpi_values(metrics: dict[str, Metric], language: Language) -> str:
 
 
 _CHANGE_IN_MONTH = (
-    "Change against the month before: in percent, for shares and scores as a difference in their own unit."
+    "Change against the month before: in percent; for shares and scores, and from 0 or less, as a difference in their"
+    " unit."
 )
 _CHANGE_IN_YEAR = "Change against the same month of last year; empty when there is no such month yet."
 _AIM = "What the operator aims at; empty without a target."
@@ -118,11 +119,13 @@ def _text(value: str) -> str:
 
 
 def _change(now: str, before: str, points: str) -> str:
-    difference = (
-        f"to_char(max(factor) * (({now}) - ({before})), 'FMS999,990.00') || replace(max(unit_text), '%', '{points}')"
-    )
-    share = f"to_char(100.0 * (({now}) / nullif({before}, 0) - 1), 'FMS999,990.0') || ' %'"
-    return f"case when {_ONE} then case when bool_and(is_difference) then {difference} else {share} end end"
+    """SQL of the change. Against nothing or less, as net additions may be, a percentage would say what is not so."""
+    difference = f"max(factor) * (({now}) - ({before}))"
+    in_points = f"to_char({difference}, 'FMS999,990.00') || replace(max(unit_text), '%', '{points}')"
+    in_unit = f"to_char({difference}, replace(max(pattern), 'FM', 'FMS')) || max(unit_text)"
+    share = f"to_char(100.0 * (({now}) / ({before}) - 1), 'FMS999,990.0') || ' %'"
+    told = f"when bool_and(is_difference) then {in_points} when ({before}) > 0 then {share} else {in_unit}"
+    return f"case when {_ONE} then case {told} end end"
 
 
 def _blocks() -> str:

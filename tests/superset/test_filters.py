@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Iterator
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -127,7 +128,10 @@ def change(metric: Metric, now: Any, before: Any) -> str | None:
     if metric.unit in ("ratio", "score", "points"):
         factor, unit = (100, " pt") if metric.unit == "ratio" else (1, "")
         return f"{rounded(factor * (now - before), 2):+,}{unit}"
-    return f"{rounded(100 * (now / before - 1), 1):+,} %" if before else None
+    if before > 0:
+        return f"{rounded(100 * (now / before - 1), 1):+,} %"
+    decimals, unit = WRITTEN.get(metric.unit, (2 if metric.is_ratio else 0, ""))
+    return f"{rounded(now - before, decimals):+,}{unit}"
 
 
 def target_of(rows: Rows, metric: Metric) -> Any:
@@ -137,6 +141,23 @@ def target_of(rows: Rows, metric: Metric) -> Any:
         if row["kpi_code"] == metric.name
     ]
     return kpi_value(sides, metric)
+
+
+def test_change_against_nothing_or_less__is_a_difference(superset_server: SupersetServer, rows: Rows) -> None:
+    """Net additions of a region are below 0 in some months, and more than that afterwards is no fall."""
+    metric, number = KPIS["net_additions"], numbers_of(superset_server, "tables", "table_name")["kpi_scorecard"]
+    months = sorted({row["month"] for row in rows})
+    told = set()
+    for before, month in itertools.pairwise(months):
+        filters = [{"col": "reporting_month", "op": "IN", "val": [f"{month:%Y-%m}"]},
+                   {"col": "kpi_code", "op": "IN", "val": [metric.name]}]  # fmt: skip
+        got = ask(superset_server, number, columns=["region_name"], metrics=["kpi_month_change"], filters=filters)
+        for answered in got:
+            here = [row for row in rows if row["region_name"] == answered["region_name"]]
+            values = [kpi_value([row for row in here if row["month"] == one], metric) for one in (month, before)]
+            assert answered["kpi_month_change"] == change(metric, *values), (month, answered)
+            told.add(values[1] is not None and values[1] <= 0)
+    assert told == {True, False}
 
 
 @pytest.mark.parametrize("path", [path for path in sorted(SCORECARDS) if "/zh/" not in path])
