@@ -126,7 +126,8 @@ def _is_complete(page: DashboardPage, titles: set[str]) -> None:
 def _every_price_change_is_shown_with_its_verdict(page: DashboardPage, server: SupersetServer) -> None:
     with psycopg.connect(server.settings.url("dashboard")) as connection:
         query = "select offer_name, verdict_name, effect_rate from marts.price_change_effect order by 1"
-        expected = [(name, verdict, f"{100 * rate:+.2f}") for name, verdict, rate in connection.execute(query)]
+        known = connection.execute(query).fetchall()
+    expected = [(name, verdict.capitalize(), f"{100 * rate:+.2f}") for name, verdict, rate in known]
     assert len(expected) == 2
     rows = page.charts()["What price changes did"].locator("tbody tr").all()
     cells = [[cell.strip() for cell in row.locator("td").all_inner_texts()] for row in rows]
