@@ -10,6 +10,8 @@ from functools import lru_cache
 from typing import Any
 
 CURRENCY_PREFIX = "currency_"
+# Superset tells no failure to ask from several currencies, or none: neither stays for long.
+UNKNOWN_SECONDS = 300
 # Some dozens of datasets, and what an administrator makes beside them.
 STATEMENTS = 1000
 
@@ -53,10 +55,7 @@ def _with_kept_tables(stock: Any) -> Any:
 
 
 def _kept(stock: Any) -> Any:
-    """The one currency of what a query asks for, from the cache if it is there.
-
-    None, for several or for a failure, is not kept: the next one asks again.
-    """
+    """The one currency of what a query asks for, or None, from the cache if it is there."""
 
     def detect_currency(datasource: Any, **query: Any) -> str | None:
         from superset.extensions import cache_manager, security_manager
@@ -70,11 +69,11 @@ def _kept(stock: Any) -> Any:
             **query,
         }
         key = generate_cache_key(of, CURRENCY_PREFIX)
-        found: str | None = cache_manager.data_cache.get(key)
-        if found is None:
-            found = stock(datasource, **query)
-            if found is not None:
-                cache_manager.data_cache.set(key, found)
-        return found
+        kept: dict[str, str | None] | None = cache_manager.data_cache.get(key)
+        if kept is None:
+            kept = {"currency": stock(datasource, **query)}
+            lasts = {"timeout": UNKNOWN_SECONDS} if kept["currency"] is None else {}
+            cache_manager.data_cache.set(key, kept, **lasts)
+        return kept["currency"]
 
     return detect_currency
