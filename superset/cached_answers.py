@@ -1,9 +1,9 @@
 """A cached answer asks nothing of the warehouse.
 
 Superset finds the answer in its cache, and then still opens a connection to the warehouse for the name of its default
-schema, reads the statement of the dataset for its tables, and asks for the currency of the amounts: more work than the
-answer itself. Here the tables of a statement are kept by the process, and the currency lies in the cache beside the
-answers, under the same version of the marts and the same login.
+schema, reads the statement of the dataset for its tables, and asks for the currency of the amounts. Here the tables of
+a statement are kept by the process, and the currency lies in the cache beside the answers, under the same version of
+the marts and the same login.
 """
 
 from functools import lru_cache
