@@ -15,7 +15,7 @@ import psycopg
 from ml.churn import churn_classifier, sample_stayers
 from ml.drift import make_profiles, record_profiles, reference_rows, what_has_drifted
 from ml.errors import TrainingRefused
-from ml.evaluate import Evaluation, evaluate_churn
+from ml.evaluate import Evaluation, deciles, evaluate_churn
 from ml.features import (
     LABEL,
     PLAN,
@@ -39,6 +39,7 @@ from ml.registry import (
     find_champion,
     make_run_id,
     model_path,
+    record_deciles,
     record_run,
     settings_digest,
 )
@@ -191,6 +192,7 @@ def _record(
     sha256 = save_model(model, model_path(settings, run_id), settings)
     run = _churn_run(lesson, params, inputs, measured, promotion, sha256)
     record_run(connection, run)
+    record_deciles(connection, run_id, deciles(left[measured.test_rows], measured.test_probability))
     compared = reference_rows(lesson.rows["as_of_date"], lesson.own, params.drift)
     encoded = model.encoder_.transform(frame.iloc[compared])
     record_profiles(connection, run_id, make_profiles(model.encoder_, encoded, measured.test_probability))

@@ -59,6 +59,19 @@ class Evaluation:
     test_probability: FloatArray
 
 
+@dataclass(frozen=True)
+class Decile:
+    """A tenth of the rows tested: how many left, and how many would by the sum of the probabilities.
+
+    `decile` 1 is the tenth with the highest probabilities.
+    """
+
+    decile: int
+    row_count: int
+    leaver_count: int
+    expected_leaver_count: float
+
+
 def top_decile_lift(left: npt.ArrayLike, probability: npt.ArrayLike) -> float:
     """Share of leavers among the tenth of rows with the highest probability, over the share among all.
 
@@ -76,12 +89,10 @@ def top_decile_lift(left: npt.ArrayLike, probability: npt.ArrayLike) -> float:
 
 def calibration_error(left: npt.ArrayLike, probability: npt.ArrayLike) -> float:
     """Mean absolute gap between predicted and observed share over ten bins of equal size, weighted by rows."""
-    target, score = np.asarray(left, dtype=float), np.asarray(probability, dtype=float)
-    if not len(target):
-        return float("nan")
-    order = np.argsort(score, kind="stable")
-    parts = [part for part in np.array_split(order, CALIBRATION_BINS) if len(part)]
-    return float(sum(abs(score[p].mean() - target[p].mean()) * len(p) for p in parts) / len(target))
+    parts = deciles(left, probability)
+    rows = sum(part.row_count for part in parts)
+    gaps = sum(abs(part.expected_leaver_count - part.leaver_count) for part in parts)
+    return float(gaps / rows) if rows else float("nan")
 
 
 def calibrated_decile_count(left: npt.ArrayLike, probability: npt.ArrayLike) -> int:
@@ -89,11 +100,22 @@ def calibrated_decile_count(left: npt.ArrayLike, probability: npt.ArrayLike) -> 
 
     The number of leavers of a group of n with mean probability p is compared to the binomial of n and p.
     """
+    parts = deciles(left, probability)
+    bounds = [binom.interval(0.99, part.row_count, part.expected_leaver_count / part.row_count) for part in parts]
+    return sum(bool(low <= part.leaver_count <= high) for part, (low, high) in zip(parts, bounds, strict=True))
+
+
+def deciles(left: npt.ArrayLike, probability: npt.ArrayLike) -> list[Decile]:
+    """Ten groups of equal size by probability, the highest first; fewer when there are fewer rows.
+
+    Rows of the same probability are parted in the order in which they stand.
+    """
     target, score = np.asarray(left, dtype=int), np.asarray(probability, dtype=float)
-    order = np.argsort(score, kind="stable")
-    parts = [part for part in np.array_split(order, CALIBRATION_BINS) if len(part)]
-    bounds = [binom.interval(0.99, len(part), score[part].mean()) for part in parts]
-    return sum(bool(low <= target[part].sum() <= high) for part, (low, high) in zip(parts, bounds, strict=True))
+    parts = [part for part in np.array_split(np.argsort(score, kind="stable"), CALIBRATION_BINS) if len(part)]
+    return [
+        Decile(decile, len(part), int(target[part].sum()), float(score[part].sum()))
+        for decile, part in enumerate(reversed(parts), 1)
+    ]
 
 
 def out_of_time_split(

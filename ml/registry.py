@@ -22,6 +22,7 @@ import sklearn
 import skops
 from psycopg import sql
 
+from ml.evaluate import Decile
 from ml.params import PLAN_TYPES, Params
 from tenure.settings import Settings
 
@@ -141,6 +142,20 @@ def record_run(connection: psycopg.Connection[Any], run: ModelRun) -> None:
         ),
         [_stored(values[name]) for name in names],
     )
+
+
+def record_deciles(connection: psycopg.Connection[Any], model_run_id: str, found: Iterable[Decile]) -> None:
+    """Replace the tenths of the test of a run. No commit here."""
+    connection.execute("delete from scores.model_decile where model_run_id = %s", (model_run_id,))
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into scores.model_decile (model_run_id, decile, row_count, leaver_count, expected_leaver_count)"
+            " values (%s, %s, %s, %s, %s)",
+            [
+                (model_run_id, one.decile, one.row_count, one.leaver_count, _stored(one.expected_leaver_count))
+                for one in found
+            ],
+        )
 
 
 def _stored(value: Any) -> Any:

@@ -71,9 +71,9 @@ def _over_axis(params: dict[str, Any], chosen: list[Filter]) -> Query:
     steps = [_pivot(params, metrics, by, params["show_empty_columns"])]
     if by and len(metrics) == 1 and params["truncate_metric"]:
         steps.append({"operation": "rename", "options": {"columns": {metrics[0]: None}, "level": 0, "inplace": True}})
-    if params.get("x_axis_sort") == params["x_axis"] and not by:
-        ascending = params["x_axis_sort_asc"]
-        steps.append({"operation": "sort", "options": {"is_sort_index": True, "ascending": ascending}})
+    if "x_axis_sort" in params and not by:
+        place = {"is_sort_index": True} if params["x_axis_sort"] == params["x_axis"] else {"by": params["x_axis_sort"]}
+        steps.append({"operation": "sort", "options": {**place, "ascending": params["x_axis_sort_asc"]}})
     return _query(
         params, [_axis(params), *by], metrics, chosen, orderby=[[metrics[0], False]], row_limit=params["row_limit"],
         series_columns=by, time_offsets=[], post_processing=[*steps, {"operation": "flatten"}],
@@ -127,11 +127,7 @@ def _bubble(params: dict[str, Any], chosen: list[Filter]) -> Query:
     return _query(params, by, metrics, chosen, row_limit=params["row_limit"], **order)
 
 
-def _funnel(params: dict[str, Any], chosen: list[Filter]) -> Query:
-    return _query(params, params["groupby"], [params["metric"]], chosen, row_limit=params["row_limit"])
-
-
 SINGLE = {
     "big_number": _big_number, "big_number_total": _total, "heatmap_v2": _heat, "table": _table,
-    "sankey_v2": _sankey, "bubble_v2": _bubble, "funnel": _funnel,
+    "sankey_v2": _sankey, "bubble_v2": _bubble,
 }  # fmt: skip

@@ -285,12 +285,16 @@ PALETTE = ["#2F6FDE", "#E8871E", "#16A394", "#8E66CC", "#D6A419", "#CF4A3C", "#7
 EXTRA_CATEGORICAL_COLOR_SCHEMES = [
     {"id": "tenure", "description": "", "label": "Tenure", "isDefault": True, "colors": PALETTE}
 ]
-# Light to dark of one hue, so that a high value stands out in print and for every kind of eye.
+# Light to dark of one hue, so that a high value stands out in print and for every kind of eye; red is for what is bad.
 EXTRA_SEQUENTIAL_COLOR_SCHEMES = [
     {
         "id": "tenure_heat", "description": "", "label": "Tenure heat", "isDiverging": False, "isDefault": False,
+        "colors": ["#F4F6FB", "#D3DFF6", "#92B2EC", "#2F6FDE"],
+    },
+    {
+        "id": "tenure_risk", "description": "", "label": "Tenure risk", "isDiverging": False, "isDefault": False,
         "colors": ["#F4F6FB", "#F3D9CF", "#E8A08F", "#CF4A3C"],
-    }
+    },
 ]  # fmt: skip
 
 LOGO_TARGET_PATH = HOME_PATH

@@ -32,6 +32,7 @@ UNITS = {
     "months": "months",
     "score": "mean score",
     "points": "difference of two shares, -1 to 1",
+    "times": "number: 1 is as many on one side as on the other",
 }
 
 

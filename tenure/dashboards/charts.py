@@ -194,6 +194,11 @@ def _over_axis(viz_type: str, extra: Spec) -> Callable[[Spec, Dataset], tuple[st
     def make(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
         axis, metrics, by = spec.get("x", "month"), list(spec["metrics"]), list(spec.get("by", []))
         axis_params: Spec = MONTH_AXIS if axis == "month" else {"x_axis": axis, "x_axis_sort": axis}
+        if dataset.columns[axis]["type"] == "INTEGER":
+            axis_params |= {"x_axis_title": dataset.columns[axis]["verbose_name"], "x_axis_title_margin": 25}
+        if extra.get("orientation") == "horizontal":
+            # The longest on top, whether it is one bar or several behind each other.
+            axis_params |= {"x_axis_sort": "sum" if by else metrics[0]}
         params = {
             **AXES, **axis_params, "metrics": metrics, "groupby": by, "y_axis_format": dataset.axis_format(metrics[0]),
             "show_value": False, **_currency(dataset, metrics[0]), **extra,
@@ -341,14 +346,10 @@ def _map(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
 
 
 def _funnel(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
-    metric = spec["metric"]
-    params = {
-        "groupby": list(spec["by"]), "metric": metric, "row_limit": 20, "sort_by_metric": False,
-        "color_scheme": "tenure", "show_legend": False, "legendOrientation": "top", "number_format": "~s",
-        "percent_calculation_type": "first_step", "tooltip_label_type": 5, "label_type": 3,
-        "show_tooltip_labels": True, **_currency(dataset, metric),
-    }  # fmt: skip
-    return "funnel", params, [_query(list(spec["by"]), [metric], [], 20)]
+    """Bars of the stages in their order, the first on top; Superset's funnel has labels that nobody can read."""
+    viz_type, params, queries = KINDS["flat_bars"](spec, dataset)
+    own = {"x_axis_sort": spec["x"], "x_axis_sort_asc": False, "show_value": True, "show_legend": False}
+    return viz_type, {**params, **own}, queries
 
 
 # The lines of a card, from above.

@@ -25,6 +25,7 @@ FORMATS = {
     "months": ",.1f",
     "score": ".2f",
     "points": "+.2f",
+    "times": ".2f",
 }
 
 DOC_BLOCK = re.compile(r"\{%-?\s*docs\s+(\w+)\s*-?%\}(.*?)\{%-?\s*enddocs\s*-?%\}", re.DOTALL)

@@ -11,7 +11,11 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    """Block style for SQL, so that a diff shows the line that changed."""
+    """Block style for SQL, so that a diff shows the line that changed; every line says what it says by itself."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """No anchors, also for what stands twice."""
+        return True
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:

@@ -24,6 +24,7 @@ _WRITTEN: dict[str, tuple[int, str, str, bool]] = {
     "months": (1, "FM999,990.0", "months", False),
     "score": (1, "FM990.00", "", True),
     "points": (1, "FMS990.00", "", True),
+    "times": (1, "FM999,990.00", "", True),
 }
 _CENTS = "FM999,999,990.00"
 _ONE = "count(distinct kpi_code) = 1 and count(distinct currency_code) = 1 and count(distinct reporting_month) = 1"

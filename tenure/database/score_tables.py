@@ -127,6 +127,16 @@ SCORE_TABLES = (
         primary key (model_name, as_of_date, slice_kind, slice_name)
     )
     """,
+    """
+    create table if not exists scores.model_decile (
+        model_run_id text not null,
+        decile integer not null,
+        row_count bigint not null,
+        leaver_count bigint not null,
+        expected_leaver_count numeric not null,
+        primary key (model_run_id, decile)
+    )
+    """,
     # What drift is measured against; JSON lists, that only the models read.
     """
     create table if not exists scores.model_profile (

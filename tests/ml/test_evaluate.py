@@ -9,7 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.evaluate import calibrated_decile_count, calibration_error, evaluate_churn, out_of_time_split, top_decile_lift
+from ml.evaluate import (
+    Decile,
+    calibrated_decile_count,
+    calibration_error,
+    deciles,
+    evaluate_churn,
+    out_of_time_split,
+    top_decile_lift,
+)
 from ml.params import load_params
 
 PARAMS = load_params()
@@ -32,6 +40,24 @@ def test_calibration_error__is_the_mean_gap_of_the_bins() -> None:
     left = np.array([0, 1] * 50)
     assert calibration_error(left, np.full(100, 0.5)) == pytest.approx(0.0)
     assert calibration_error(left, np.full(100, 0.8)) == pytest.approx(0.3)
+
+
+def test_deciles__are_the_highest_probabilities_first() -> None:
+    probability = np.arange(20) / 100
+    left = np.array([0] * 17 + [1, 0, 1])
+    found = deciles(left, probability)
+    assert [one.decile for one in found] == list(range(1, 11))
+    assert [one.leaver_count for one in found] == [1, 1] + [0] * 8
+    assert {one.row_count for one in found} == {2}
+    assert [found[0].expected_leaver_count, found[-1].expected_leaver_count] == pytest.approx([0.19 + 0.18, 0.01])
+    assert sum(one.expected_leaver_count for one in found) == pytest.approx(probability.sum())
+
+
+def test_deciles__of_fewer_rows_are_fewer() -> None:
+    assert deciles(np.array([1, 0, 0]), np.array([0.1, 0.9, 0.5])) == [
+        Decile(1, 1, 0, 0.9), Decile(2, 1, 0, 0.5), Decile(3, 1, 1, 0.1),
+    ]  # fmt: skip
+    assert deciles([], []) == []
 
 
 def _months(count: int, rows: int = 200) -> tuple[pd.Series, np.ndarray]:

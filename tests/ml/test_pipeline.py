@@ -18,7 +18,7 @@ from tests.conftest import BuiltWarehouse
 
 SCORE_TABLES = (
     "churn_score", "churn_reason", "customer_segment", "subscription_lifetime_value", "offer_response", "model_run",
-    "model_drift", "model_profile",
+    "model_decile", "model_drift", "model_profile",
 )  # fmt: skip
 MODELS = {"churn_postpaid", "churn_prepaid", "customer_segments", "lifetime_value", "offer_response"}
 
@@ -61,6 +61,29 @@ def test_every_subscription_on_the_network__has_one_score(built: Settings) -> No
     assert differences[0] > 300
     assert differences[0] == differences[1] == differences[2]
     assert differences[3] == 0
+
+
+def test_tenths_of_a_test__add_up_to_the_run(built: Settings) -> None:
+    runs = rows(built, "select model_run_id, test_row_count, calibration_error from scores.model_run where auc > 0")
+    assert len(runs) >= 2
+    for run_id, row_count, error in runs:
+        with connect("owner", settings=built) as connection:
+            tenths = connection.execute(
+                "select decile, row_count, leaver_count, expected_leaver_count, expected_rate, observed_rate,"
+                " lift_ratio from marts.model_decile where model_run_id = %s order by decile",
+                (run_id,),
+            ).fetchall()
+        assert [decile for decile, *_ in tenths] == list(range(1, 11))
+        assert sum(count for _, count, *_ in tenths) == row_count
+        gap = sum(abs(promised - left) for _, _, left, promised, *_ in tenths)
+        assert gap / row_count == pytest.approx(error, abs=2e-6)
+        left_of_all = sum(left for _, _, left, *_ in tenths) / row_count
+        rates = [float(promised) for _, _, _, _, promised, _, _ in tenths]
+        assert rates == sorted(rates, reverse=True) and 0 < rates[-1] < rates[0] < 1
+        for _, count, left, promised, expected, observed, lift in tenths:
+            assert float(expected) == pytest.approx(float(promised) / count, abs=1e-6)
+            assert float(observed) == pytest.approx(left / count, abs=1e-6)
+            assert float(lift) == pytest.approx(left / count / left_of_all, abs=1e-5)
 
 
 def test_bands__follow_the_probability(built: Settings) -> None:

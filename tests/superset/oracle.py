@@ -42,6 +42,7 @@ KEPT: dict[str, Callable[[Row], bool]] = {
         row["is_current"] and (row["measure_kind"] != "feature" or row["is_beyond_limit"])
     ),
     "survival": lambda row: row["tenure_month"] <= 60,
+    "model_tenth": lambda row: bool(row["is_champion"]),
     "blacklist": lambda row: bool(row["is_active"]),
     "pipeline_month": lambda row: bool(row["is_open"]),
     "expiry_calendar": lambda row: row["expiry_days"] is not None and row["expiry_days"] >= 0,
@@ -52,6 +53,9 @@ MADE: dict[tuple[str, str], Callable[[Row], Any]] = {
     ("drift_current", "measure"): lambda row: MEASURES.get(row["measure_kind"], row["measure_name"]),
     ("pipeline_month", "is_overdue"): lambda row: "yes" if row["is_overdue"] else "no",
     ("lead_trend", "stage"): lambda row: f"{row['stage_rank']} {row['status_code'].capitalize()}",
+    ("model_tenth", "is_postpaid"): lambda row: row["model_name"] == "churn_postpaid",
+    ("model_tenth", "is_prepaid"): lambda row: row["model_name"] == "churn_prepaid",
+    ("lead_trend", "is_on_the_way"): lambda row: row["status_code"] != "lost",
     ("pipeline_month", "stage"): lambda row: f"{row['stage_rank']} {row['stage_name']}",
     ("lever_month", "difficulty_score"): lambda row: DIFFICULTY.get(row["execution_difficulty"]),
 }

@@ -31,6 +31,7 @@ ASKED = {"kpi_trend": ["closing_base", "net_additions", "churn_rate"], "kpi_mone
 WRITTEN = {
     "subscriptions": (0, ""), "count": (0, ""), "mb": (0, " MB"), "ratio": (2, " %"), "minutes": (1, " min"),
     "seconds": (1, " s"), "days": (1, " days"), "months": (1, " months"), "score": (2, ""), "points": (2, ""),
+    "times": (2, ""),
 }  # fmt: skip
 Rows = list[dict[str, Any]]
 
@@ -125,7 +126,7 @@ def rounded(value: Any, decimals: int) -> Decimal:
 def change(metric: Metric, now: Any, before: Any) -> str | None:
     if now is None or before is None:
         return None
-    if metric.unit in ("ratio", "score", "points"):
+    if metric.unit in ("ratio", "score", "points", "times"):
         factor, unit = (100, " pt") if metric.unit == "ratio" else (1, "")
         return f"{rounded(factor * (now - before), 2):+,}{unit}"
     if before > 0:

@@ -100,7 +100,7 @@ def plain(value: Any) -> Any:
 
 WORDS = {
     "uuid", "dataset_uuid", "slice_name", "description", "verbose_name", "table_name", "compare_suffix", "subtitle",
-    "x_axis_label", "y_axis_label",
+    "x_axis_label", "y_axis_label", "x_axis_title",
 }  # fmt: skip
 
 
