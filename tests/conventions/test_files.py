@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tenure.settings import ROOT
+from tests.conftest import ON_THE_BUILT_WAREHOUSE
 
 MAXIMUM_LINES = 400
 # Written by a program, or one document by nature: compiled pins, the licence, the layout of a Superset dashboard.
@@ -112,3 +113,14 @@ for module in pkgutil.walk_packages(tenure.__path__, "tenure."):
     assert done.returncode == 0, done.stderr
     assert "tenure.landing" in done.stdout.splitlines()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_looks_at_the_built_warehouse_is_together_on_one_worker() -> None:
+    """Elsewhere the other worker would build it again."""
+    looking = [
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if re.search(r"\(.*\bbuilt_warehouse:", path.read_text(encoding="utf-8"))
+    ]
+    assert len(looking) > 5
+    assert [path for path in looking if not path.startswith(ON_THE_BUILT_WAREHOUSE)] == []

@@ -33,7 +33,7 @@ def built(built_warehouse: BuiltWarehouse) -> Iterator[Settings]:
         for run in all_runs(connection):
             if run.model_run_id not in before:
                 model_path(settings, run.model_run_id).unlink()
-                for table in ("model_run", "model_profile", "model_drift"):
+                for table in ("model_run", "model_decile", "model_profile", "model_drift"):
                     connection.execute(f"delete from scores.{table} where model_run_id = %s", (run.model_run_id,))
         for run_id, is_champion in before.items():
             connection.execute(
