@@ -44,7 +44,7 @@ OF_SIDE = (
 DATASETS = {one["table_name"]: one for one in of_kind(read_assets(ROOT), "datasets")}
 # Of a dataset's rows the one is kept that comes first by these, where it has them. An empty chart would not be drawn,
 # so the row is one that the charts ask for.
-NEWEST = ("reporting_month", "is_chosen_month", "is_reported", "currency_code")
+NEWEST = ("reporting_month", "is_chosen_month", "currency_code")
 # Superset draws what is in view.
 WIDTH, HEIGHT = 1600, 6000
 # In the page, before its own scripts: the last moment at which a chart was loading, there was none, or one was changed:

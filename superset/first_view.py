@@ -80,12 +80,6 @@ def _over_axis(params: dict[str, Any], chosen: list[Filter]) -> Query:
     )  # fmt: skip
 
 
-def _big_number(params: dict[str, Any], chosen: list[Filter]) -> Query:
-    metrics = [params["metric"]]
-    steps = [_pivot(params, metrics, [], keeps_missing=False), {"operation": "flatten"}]
-    return _query(params, [_axis(params)], metrics, chosen, post_processing=steps)
-
-
 def _total(params: dict[str, Any], chosen: list[Filter]) -> Query:
     return _query(params, [], [params["metric"]], chosen)
 
@@ -128,6 +122,6 @@ def _bubble(params: dict[str, Any], chosen: list[Filter]) -> Query:
 
 
 SINGLE = {
-    "big_number": _big_number, "big_number_total": _total, "heatmap_v2": _heat, "table": _table,
+    "big_number_total": _total, "heatmap_v2": _heat, "table": _table,
     "sankey_v2": _sankey, "bubble_v2": _bubble,
 }  # fmt: skip

@@ -159,25 +159,6 @@ def _currency(dataset: Dataset, metric: str, key: str = "currency_format") -> Sp
     return {key: dict(CURRENCY)} if dataset.is_amount(metric) else {}
 
 
-def _tile(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
-    metric = spec["metric"]
-    red, green, blue = (int(spec.get("color", "#2F6FDE")[start : start + 2], 16) for start in (1, 3, 5))
-    number_format = dataset.number_format(metric)
-    # Superset writes a change of 0 % from 0: not for what may well be 0 or less.
-    change: Spec = {"compare_lag": 1, "compare_suffix": spec["subtitle"]}
-    below = {"subtitle": spec["subtitle"]} if spec.get("may_be_zero") else change
-    params: Spec = {
-        "metric": metric, **MONTH_AXIS, "aggregation": "LAST_VALUE", **below,
-        "show_timestamp": False, "show_trend_line": True,
-        "start_y_axis_at_zero": False, "color_picker": {"r": red, "g": green, "b": blue, "a": 1},
-        "header_font_size": 0.4, "subheader_font_size": 0.2, "subtitle_font_size": 0.2,
-        "y_axis_format": {",d": ",.4~s", ",.0f": ".4~s"}.get(number_format, number_format), "time_format": "%b %Y",
-        "rolling_type": "None", **_currency(dataset, metric),
-    }  # fmt: skip
-    params.pop("x_axis_time_format")
-    return "big_number", params, [_query([_axis("month")], [metric], [], 10000)]
-
-
 def _total(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
     metric = spec["metric"]
     params = {
@@ -260,15 +241,15 @@ def _board(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
     return _table({**spec, "by": ["kpi_label"], "metrics": CARD, "order": "kpi_order"}, dataset)
 
 
-def board_css(title: str) -> str:
-    """The look of a board of this title: no header, six cards in a row."""
+def board_css(title: str, count: int) -> str:
+    """The look of a board of this title with so many cards: no header, at most six in a row."""
     chart = f'[data-test-chart-name="{title}"]'
     rules = {
         "thead, {} colgroup": "display: none",
         # Superset shows a table once it has measured its header.
         "[role=presentation]": "visibility: visible !important; height: auto !important; overflow: visible !important",
         "table, {} tbody": "display: block; width: 100% !important",
-        "tbody": "display: grid !important; grid-template-columns: repeat(6, minmax(0, 1fr)); gap: 10px",
+        "tbody": f"display: grid !important; grid-template-columns: repeat({min(count, 6)}, minmax(0, 1fr)); gap: 10px",
         "tr": "display: flex; flex-direction: column; padding: 8px 12px; border-left: 4px solid #2F6FDE",
         "td": "display: block; width: auto !important; padding: 0 !important; border: 0 !important; font-size: 12px;"
         " line-height: 1.5; text-align: left !important; background: none !important",
@@ -356,7 +337,6 @@ def _funnel(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
 CARD = ["kpi_headline", "kpi_trend", "kpi_against_month", "kpi_against_year", "kpi_against_target"]
 LINE = {"markerEnabled": True, "markerSize": 5, "opacity": 0.2, "seriesType": "line", "truncateYAxis": False}
 KINDS: dict[str, Callable[[Spec, Dataset], tuple[str, Spec, list[Spec]]]] = {
-    "tile": _tile,
     "total": _total,
     "line": _over_axis("echarts_timeseries_line", LINE),
     "bars": _over_axis("echarts_timeseries_bar", {"orientation": "vertical"}),

@@ -159,7 +159,11 @@ def _dashboard(
         "is_managed_externally": True,
         "description": " ".join(page["questions"]),
         "css": CSS
-        + "".join(board_css(chart["title"]) for chart in charts.values() if chart["kind"] == "board")
+        + "".join(
+            board_css(chart["title"], len(chart["only"]["kpi_code"]))
+            for chart in charts.values()
+            if chart["kind"] == "board"
+        )
         + "".join(limit_css(chart["title"]) for chart in charts.values() if "limit" in chart),
         "metadata": {
             "native_filter_configuration": filters,

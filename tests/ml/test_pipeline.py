@@ -76,7 +76,7 @@ def test_tenths_of_a_test__add_up_to_the_run(built: Settings) -> None:
         assert [decile for decile, *_ in tenths] == list(range(1, 11))
         assert sum(count for _, count, *_ in tenths) == row_count
         gap = sum(abs(promised - left) for _, _, left, promised, *_ in tenths)
-        assert float(gap / row_count) == pytest.approx(error, abs=2e-6)
+        assert float(gap / row_count) == pytest.approx(float(error), abs=2e-6)
         left_of_all = sum(left for _, _, left, *_ in tenths) / row_count
         rates = [float(promised) for _, _, _, _, promised, _, _ in tenths]
         assert rates == sorted(rates, reverse=True) and 0 < rates[-1] < rates[0] < 1

@@ -21,7 +21,7 @@ COPY_OF_A_CHART = """
 insert into slices (uuid, slice_name, viz_type, datasource_id, datasource_type, datasource_name, params, perm,
                     is_managed_externally)
 select gen_random_uuid(), %s, viz_type, datasource_id, datasource_type, datasource_name, params, perm, %s
-from slices where slice_name = 'Churn rate' order by uuid limit 1
+from slices where slice_name = 'Market share of rivals' order by uuid limit 1
 """
 COPY_OF_AN_ALARM = """
 insert into report_schedule (id, type, name, crontab, timezone, sql, extra_json, active)
@@ -142,8 +142,8 @@ def test_installation_restores_edited_objects_removes_leftovers_and_keeps_what_p
     settings = superset_server.settings
     with psycopg.connect(settings.url("superset")) as connection:
         before = connection.execute("select count(*) from slices").fetchone()
-        connection.execute("update slices set slice_name = 'Defaced' where slice_name = 'Closing base'")
-        connection.execute("delete from slices where slice_name = 'ARPU'")
+        connection.execute("update slices set slice_name = 'Defaced' where slice_name = 'Loyalty points'")
+        connection.execute("delete from slices where slice_name = 'Lines by stage'")
         for name, is_ours in (("Leftover of an older version", True), ("Somebody's own chart", False)):
             connection.execute(COPY_OF_A_CHART, (name, is_ours))
         connection.execute(
@@ -160,7 +160,7 @@ def test_installation_restores_edited_objects_removes_leftovers_and_keeps_what_p
         assert installed_uuids(superset_server, kind) == file_uuids(superset_server, kind), kind
     with psycopg.connect(settings.url("superset")) as connection:
         names = {name for (name,) in connection.execute("select slice_name from slices")}
-        assert {"Closing base", "ARPU", "Somebody's own chart"} <= names
+        assert {"Loyalty points", "Lines by stage", "Somebody's own chart"} <= names
         assert not names & {"Defaced", "Leftover of an older version"}
         assert installed_alarms(superset_server) == file_alarms(superset_server) | {
             ("Somebody's own alarm", "Alert", None, None)
@@ -179,7 +179,7 @@ def test_installation_restores_edited_objects_removes_leftovers_and_keeps_what_p
 def test_cached_answers_end_with_their_publication_and_not_before(superset_server: SupersetServer) -> None:
     settings = superset_server.settings
     refresh(settings)
-    number = next(number for name, number in chart_ids(superset_server).items() if name.startswith("Net additions"))
+    number = next(number for name, number in chart_ids(superset_server).items() if name.startswith("Loyalty points"))
     superset_server.chart_data(number)
     assert superset_server.chart_data(number)[0]["is_cached"]
     assert refresh(settings) == 0
