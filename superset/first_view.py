@@ -56,11 +56,11 @@ def _axis(params: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _pivot(params: dict[str, Any], metrics: list[str], by: list[str], keeps_missing: bool) -> dict[str, Any]:
+def _pivot(params: dict[str, Any], metrics: list[str], by: list[str]) -> dict[str, Any]:
     return {
         "operation": "pivot",
         "options": {
-            "index": [params["x_axis"]], "columns": by, "drop_missing_columns": not keeps_missing,
+            "index": [params["x_axis"]], "columns": by, "drop_missing_columns": not params["show_empty_columns"],
             "aggregates": {metric: {"operator": "mean"} for metric in metrics},
         },
     }  # fmt: skip
@@ -68,7 +68,7 @@ def _pivot(params: dict[str, Any], metrics: list[str], by: list[str], keeps_miss
 
 def _over_axis(params: dict[str, Any], chosen: list[Filter]) -> Query:
     metrics, by = params["metrics"], params["groupby"]
-    steps = [_pivot(params, metrics, by, params["show_empty_columns"])]
+    steps = [_pivot(params, metrics, by)]
     if by and len(metrics) == 1 and params["truncate_metric"]:
         steps.append({"operation": "rename", "options": {"columns": {metrics[0]: None}, "level": 0, "inplace": True}})
     if "x_axis_sort" in params and not by:

@@ -198,6 +198,18 @@ def blocks(values: list[Any]) -> str:
     )
 
 
+def test_some_card_has_nothing_to_say_of_the_chosen_month(rows: Rows) -> None:
+    """Without one the test below could not tell an older month's number from none."""
+    newest = max(row["month"] for row in rows)
+    values = {
+        month: kpi_value([row for row in rows if row["region_name"] == "Guangzhou" and row["month"] == month], metric)
+        for metric in [KPIS["port_in_out_ratio"]]
+        for month in {row["month"] for row in rows}
+    }
+    assert values.pop(newest) is None
+    assert any(value is not None for value in values.values())
+
+
 @pytest.mark.parametrize("path", BOARDS)
 @pytest.mark.parametrize("region", [None, "Guangzhou", "Mianyang"])
 def test_a_card_says_what_the_kpi_is(
