@@ -4,8 +4,9 @@ One Superset serves three sides in turn, by a change of the schema's name: the m
 tables with one row each, so that what remains is Superset (checking rights, making SQL, answering); and the marts with
 16 times the full months, whose page must answer the very same. Ten executives open the page at once, each asking for
 its charts over six connections, as a browser does; a person's time ends with the last chart. Cold: nothing is cached
-when they come, as on the morning after a publication, and what one has asked the others may get. Warm: everything is.
-The filters above the charts are not asked.
+when they come, as on the morning after a publication, and what one has asked the others may get. Warm: everything is; a
+page is open within a second or two then, so they come several times, to the sides in turn. The filters above the
+charts are not asked.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ USERS = 10
 # Connections of a browser to one server.
 CONNECTIONS = 6
 WHOLE, FLOOR, LONG = SIDES = ("whole", "floor", "long")
+# Each side before the other as often as after it.
+WARM_TURNS = (WHOLE, FLOOR, FLOOR, WHOLE) * 2
 COLD_TARGET, WARM_TARGET, HISTORY_TARGET = 1.25, 1.05, 1.1
 
 Connection = psycopg.Connection[Any]
@@ -195,13 +198,16 @@ class Office:
                     answers[side] = [self._ask(people[0], chart)["data"] for chart in self.charts]
             if answers[LONG] != answers[WHOLE] or answers[FLOOR] == answers[WHOLE]:
                 raise RunDoesNotCount("a longer history has changed the page, or one row has not")
-            for state, sides in (("cold", SIDES), ("warm", (WHOLE, FLOOR))):
-                for side in sides:
+            for state, turns in (("cold", SIDES), ("warm", WARM_TURNS)):
+                waited: dict[str, list[float]] = {side: [] for side in turns}
+                for side in turns:
                     with _named(connection, side):
                         self._forget()
                         if state == "warm":
                             self._open(people[:1])
-                        seconds[side, state] = float(np.quantile(self._open(people), 0.95))
+                        waited[side] += self._open(people)
+                for side, each in waited.items():
+                    seconds[side, state] = float(np.quantile(each, 0.95))
         return seconds
 
     def _person(self, number: int) -> requests.Session:

@@ -17,6 +17,7 @@ from tenure.errors import TenureError
 Spec = dict[str, Any]
 KPI_DATASET = re.compile(r"kpi_(money_)?trend(_[a-z]{2})?")
 MONEY_FORMATS = (",.0f", ",.2f")
+SMART = "SMART_NUMBER"
 CURRENCY = {"symbol": "AUTO", "symbolPosition": "prefix"}
 MONTH_AXIS = {"x_axis": "month", "time_grain_sqla": "P1M", "x_axis_time_format": "%b %y"}
 BASE_AXIS = {
@@ -52,9 +53,9 @@ class Dataset:
         return str(self.metrics[metric]["d3format"])
 
     def axis_format(self, metric: str) -> str:
-        """How its values are written along an axis: thousands as k, millions as M."""
+        """How its values are written along an axis: thousands as k, millions as M, and a half as 0.5, not as 500m."""
         text = self.number_format(metric)
-        return "~s" if text in (",d", "+,d", *MONEY_FORMATS) else text.replace(".2%", ".1%")
+        return SMART if text in (",d", "+,d", *MONEY_FORMATS) else text.replace(".2%", ".1%")
 
 
 def chart_document(name: str, uuid: str, spec: Spec, dataset: Dataset, language: Language) -> Spec:
@@ -123,7 +124,7 @@ def metrics_of(chart: Spec) -> list[str]:
 
 
 def definitions_of(chart: Spec, datasets: dict[str, Spec]) -> Iterator[tuple[str, str]]:
-    """Label and definition of each metric a finished chart shows; of a scorecard, of the KPIs in its rows instead.
+    """Label and definition of each metric a finished chart shows; of a board, of the KPIs in its rows instead.
 
     datasets: the dataset documents of the chart's language by uuid.
     """
@@ -167,7 +168,7 @@ def _total(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
     }  # fmt: skip
     if "%Y" in dataset.number_format(metric):
         params |= {"time_format": params["y_axis_format"], "force_timestamp_formatting": True}
-        params["y_axis_format"] = "SMART_NUMBER"
+        params["y_axis_format"] = SMART
     return "big_number_total", params, [_query([], [metric], [], 1)]
 
 
@@ -216,7 +217,7 @@ def _heat(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
         # Thirteen months side by side need more than half a page.
         "xscale_interval": 2 if axis == "month" and spec["width"] < 7 else 1,
         "left_margin": 110, "bottom_margin": "auto", "value_bounds": [None, None],
-        "y_axis_format": dataset.axis_format(metric).replace("~s", digits), "show_legend": False,
+        "y_axis_format": dataset.axis_format(metric).replace(SMART, digits), "show_legend": False,
         "show_percentage": False, "show_values": True, "xAxisLabelRotation": 0,
     }  # fmt: skip
     order = [[axis, True], [rows, False]]
@@ -250,7 +251,8 @@ def board_css(title: str, count: int) -> str:
         "[role=presentation]": "visibility: visible !important; height: auto !important; overflow: visible !important",
         "table, {} tbody": "display: block; width: 100% !important",
         "tbody": f"display: grid !important; grid-template-columns: repeat({min(count, 6)}, minmax(0, 1fr)); gap: 10px",
-        "tr": "display: flex; flex-direction: column; padding: 8px 12px; border-left: 4px solid #2F6FDE",
+        "tr": "display: flex; flex-direction: column; padding: 8px 12px; border-left: 4px solid #2F6FDE;"
+        " background: none !important",
         "td": "display: block; width: auto !important; padding: 0 !important; border: 0 !important; font-size: 12px;"
         " line-height: 1.5; text-align: left !important; background: none !important",
         "td:nth-child(1)": "font-size: 13px; font-weight: 600",

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+from tenure.dashboards.cards import card_metrics, kpi_values
 from tenure.dashboards.definitions import Mart, Metric, read_marts, read_metrics
 from tenure.dashboards.files import read_yaml, yaml_text
 from tenure.dashboards.language import Language, english, read_languages
 from tenure.dashboards.pages import page_files
-from tenure.dashboards.scorecard import board_metrics, kpi_values, scorecard_metrics
 from tenure.dashboards.shapes import ONCE, ONE_MONTH, SINGLE_CURRENCY, expression_of, with_shape
 from tenure.errors import TenureError
 from tenure.settings import Settings
@@ -114,8 +114,7 @@ def _dataset(
     columns = [_column(entry, name, source, marts) for name, source in entry["columns"].items()]
     descriptions = {column["column_name"]: column["description"] for column in columns}
     shown = [_kpi_metric(metric) for metric in metrics.values() if _is_wanted(entry, metric)]
-    written = {"scorecard": scorecard_metrics, "board": board_metrics}.get(entry.get("kpi_metrics", ""))
-    own = written(language) if written else entry.get("metrics", {})
+    own = card_metrics(language) if entry.get("kpi_metrics") == "cards" else entry.get("metrics", {})
     shown += [_metric(entry, name, settings, descriptions) for name, settings in own.items()]
     dataset: dict[str, Any] = {
         "uuid": entry["uuid"],

@@ -156,7 +156,7 @@ def _live(
 ) -> None:
     """One month of the operator: everything that happens in it goes into the journal, or into `deliver_usage`."""
     _change_prices(world, journal, month)
-    yearly_sizes(journal, month, opening.year)
+    yearly_sizes(world, journal, month, opening.year)
     open_market(world, seed, journal, month)
     trials = begin_month(world, seed, behaviour, journal, month)
     hazard = voluntary_hazard(world, behaviour, month)

@@ -16,12 +16,14 @@ from tenure.simulator.timeline import DAY_SECONDS, Integers, Month, day_date, da
 # Reference data is in force from here, before the oldest line was activated.
 FOUNDED_ON = date(2010, 1, 1)
 GROUP_SHARE = 0.10
+# With a good half of a market of some 1.2 mobile lines an inhabitant, and the broadband lines.
+LINES_PER_INHABITANT = 0.8
 LONGEST_TENURE_DAYS = 12 * 365
 
 
 def open_operator(seed: int, behaviour: Behaviour, journal: Journal, month: Month, line_count: int) -> World:
     """The world at the start of `month`, with `line_count` lines; its state is written to the journal."""
-    world = World(fees=np.array([offer.fee for offer in OFFERS], dtype=np.int64))
+    world = World(fees=np.array([offer.fee for offer in OFFERS], dtype=np.int64), opening_lines=line_count)
     journal_reference(world, journal)
     rng = child(seed, "opening")
     groups = round(line_count * GROUP_SHARE) if line_count >= 10 else 0
@@ -35,7 +37,7 @@ def open_operator(seed: int, behaviour: Behaviour, journal: Journal, month: Mont
 def journal_reference(world: World, journal: Journal) -> None:
     """Regions, channels and the price list as founded."""
     since = day_number(FOUNDED_ON) * DAY_SECONDS
-    journal_regions(journal, since, years=0)
+    journal_regions(world, journal, since, years=0)
     channels = np.arange(len(CHANNELS))
     journal.add(
         "crm.channel",
@@ -48,12 +50,16 @@ def journal_reference(world: World, journal: Journal) -> None:
     journal_offers(world, journal, np.arange(len(OFFERS)), since)
 
 
-def journal_regions(journal: Journal, since: int, years: int) -> None:
-    """Sizes of the regions `years` after the start."""
+def journal_regions(world: World, journal: Journal, since: int, years: int) -> None:
+    """Sizes of the regions `years` after the start: those of the cities, in proportion to the lines at the start.
+
+    A few thousand lines among the millions of the real cities would be a penetration of nothing.
+    """
     regions = np.arange(len(REGIONS))
     growth = np.array([(1 + region.yearly_growth) ** years for region in REGIONS])
+    growth *= world.opening_lines / (LINES_PER_INHABITANT * sum(region.population for region in REGIONS))
     sizes = {
-        name: np.rint(np.array([getattr(region, name) for region in REGIONS]) * growth).astype(np.int64)
+        name: np.maximum(np.rint(np.array([getattr(region, name) for region in REGIONS]) * growth), 1).astype(np.int64)
         for name in ("population", "households", "firms")
     }
     journal.add(
@@ -83,11 +89,11 @@ def journal_offers(world: World, journal: Journal, positions: Integers, since: i
     )
 
 
-def yearly_sizes(journal: Journal, month: Month, start_year: int) -> None:
+def yearly_sizes(world: World, journal: Journal, month: Month, start_year: int) -> None:
     """New region sizes every January."""
     today = day_date(month.first_day)
     if today.month == 1 and today.year > start_year:
-        journal_regions(journal, month.start, today.year - start_year)
+        journal_regions(world, journal, month.start, today.year - start_year)
 
 
 def _joined(rng: np.random.Generator, month: Month, count: int) -> Integers:

@@ -249,9 +249,10 @@ class Market:
 
 @dataclass
 class World:
-    """Everything the operator knows, and the fees in force (fen, by offer position)."""
+    """Everything the operator knows, the fees in force (fen, by offer position), and how many lines it began with."""
 
     fees: Integers
+    opening_lines: int
     customers: Customers = field(default_factory=Customers)
     accounts: Accounts = field(default_factory=Accounts)
     lines: Lines = field(default_factory=Lines)

@@ -1,4 +1,4 @@
-"""The scorecard: each KPI of a month beside the month before, the same month last year and its target, as text.
+"""Cards: each KPI of a month with the month before, the same month last year, its target and its course, as text.
 
 Units differ from row to row, and Superset formats a column alike in all rows; so the words are made in SQL.
 """
@@ -44,43 +44,39 @@ def kpi_values(metrics: dict[str, Metric], language: Language) -> str:
     return ",\n        ".join(rows)
 
 
-_CHANGE_IN_MONTH = (
-    "Change against the month before: in percent; for shares and scores, and from 0 or less, as a difference in their"
-    " unit."
-)
-_CHANGE_IN_YEAR = "Change against the same month of last year; empty when there is no such month yet."
-_AIM = "What the operator aims at; empty without a target."
 _LOWEST, _HEIGHTS, _MONTHS = 0x2581, 8, 13
 
 
-def scorecard_metrics(language: Language) -> dict[str, dict[str, Any]]:
-    """The columns of the scorecard, in the form of superset/datasets: label, expression, format, description."""
-    texts = _texts(language)
-    now, target = (f"{_currency('currency_code')} || {texts[which]}" for which in ("now", "target"))
-    return {
-        "kpi_now": _entry("This month", now, "The KPI in the chosen month."),
-        "kpi_month_change": _entry("vs last month", texts["month"], _CHANGE_IN_MONTH),
-        "kpi_year_change": _entry("vs last year", texts["year"], _CHANGE_IN_YEAR),
-        "kpi_target": _entry("Target", target, _AIM),
-        **_order(),
-    }
+def card_metrics(language: Language) -> dict[str, dict[str, Any]]:
+    """The lines of a card, in the form of superset/datasets: label, expression, format, description.
 
-
-def board_metrics(language: Language) -> dict[str, dict[str, Any]]:
-    """The lines of a card of the board, in the same form: every text says what it is, for a card has no header."""
+    Every text says what it is, for a card has no header.
+    """
     texts = _texts(language)
     month, year, target = (language.text(word) for word in ("vs last month", "vs last year", "Target"))
-    headline = f"{_currency('money_code')} || {texts['now']}"
+    # What stands before an amount; days, shares and the like that are made of amounts have a unit instead.
+    currency = "case when max(money_code) <> '' and max(unit_text) = '' then max(money_code) || ' ' else '' end"
+    headline = f"{currency} || {texts['now']}"
     return {
         "kpi_headline": _entry("This month", headline, "The KPI in the chosen month."),
         "kpi_trend": _entry(
             "Thirteen months", f"case when {_ONE} then {_blocks()} end",
             "The thirteen months up to the chosen one, the lowest value as the lowest block.",
         ),
-        "kpi_against_month": _entry("vs last month", f"coalesce({texts['month']} || ' {month}', '')", _CHANGE_IN_MONTH),
-        "kpi_against_year": _entry("vs last year", f"coalesce({texts['year']} || ' {year}', '')", _CHANGE_IN_YEAR),
-        "kpi_against_target": _entry("Target", f"coalesce('{target} ' || {texts['target']}, '')", _AIM),
-        **_order(),
+        "kpi_against_month": _entry(
+            "vs last month", f"coalesce({texts['month']} || ' {month}', '')",
+            "Change against the month before: in percent; for shares and scores, and from 0 or less, as a difference in"
+            " their unit.",
+        ),
+        "kpi_against_year": _entry(
+            "vs last year", f"coalesce({texts['year']} || ' {year}', '')",
+            "Change against the same month of last year; empty when there is no such month yet.",
+        ),
+        "kpi_against_target": _entry(
+            "Target", f"coalesce('{target} ' || {texts['target']}, '')",
+            "What the operator aims at; empty without a target.",
+        ),
+        "kpi_order": _entry("Order", "min(kpi_order)", "The order in which dbt defines the KPIs."),
     }  # fmt: skip
 
 
@@ -94,15 +90,6 @@ def _texts(language: Language) -> dict[str, str]:
         "year": _change(now, year, points),
         "target": _text(_value("period = 'now'", "target_")),
     }
-
-
-def _currency(column: str) -> str:
-    """SQL of what stands before an amount; days, shares and the like that are made of amounts have a unit instead."""
-    return f"case when max({column}) <> '' and max(unit_text) = '' then max({column}) || ' ' else '' end"
-
-
-def _order() -> dict[str, dict[str, Any]]:
-    return {"kpi_order": _entry("Order", "min(kpi_order)", "The order in which dbt defines the KPIs.")}
 
 
 def _entry(label: str, expression: str, description: str) -> dict[str, Any]:
