@@ -209,7 +209,7 @@ def _mixed(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
 
 def _heat(spec: Spec, dataset: Dataset) -> tuple[str, Spec, list[Spec]]:
     axis, rows, metric = spec.get("x", "month"), spec["y"], spec["metric"]
-    digits = ".2~s" if dataset.is_amount(metric) or spec["width"] < 7 else ".4~s"
+    digits = ".2~s" if dataset.is_amount(metric) else ".4~s" if spec["width"] > 6 else ".3~s"
     params = {
         **(MONTH_AXIS if axis == "month" else {"x_axis": axis}), "groupby": rows, "metric": metric, "row_limit": 10000,
         "sort_x_axis": "alpha_asc", "sort_y_axis": "alpha_desc", "normalize_across": "heatmap", "normalized": False,

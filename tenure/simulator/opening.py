@@ -16,8 +16,8 @@ from tenure.simulator.timeline import DAY_SECONDS, Integers, Month, day_date, da
 # Reference data is in force from here, before the oldest line was activated.
 FOUNDED_ON = date(2010, 1, 1)
 GROUP_SHARE = 0.10
-# With a good half of a market of some 1.2 mobile lines an inhabitant, and the broadband lines.
-LINES_PER_INHABITANT = 0.8
+# Half of a market of 1.2 mobile lines an inhabitant, less what the base will grow by.
+LINES_PER_INHABITANT = 0.5
 LONGEST_TENURE_DAYS = 12 * 365
 
 
