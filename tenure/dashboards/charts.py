@@ -252,12 +252,12 @@ def board_css(title: str, count: int) -> str:
         "table, {} tbody": "display: block; width: 100% !important",
         "tbody": f"display: grid !important; grid-template-columns: repeat({min(count, 6)}, minmax(0, 1fr)); gap: 10px",
         "tr": "display: flex; flex-direction: column; padding: 8px 12px; border-left: 4px solid #2F6FDE;"
-        " background: none !important",
+        " background: none !important; container-type: inline-size",
         "td": "display: block; width: auto !important; padding: 0 !important; border: 0 !important; font-size: 12px;"
         " line-height: 1.5; text-align: left !important; background: none !important",
         "td:nth-child(1)": "font-size: 13px; font-weight: 600",
-        "td:nth-child(2)": "font-size: 25px; line-height: 1.4; white-space: nowrap",
-        "td:nth-child(3)": "font-size: 16px; line-height: 1.2; color: #2F6FDE; white-space: pre",
+        "td:nth-child(2)": "font-size: min(25px, 12cqw); line-height: 1.4; white-space: nowrap",
+        "td:nth-child(3)": "font-size: min(16px, 7.6cqw); line-height: 1.2; color: #2F6FDE; white-space: pre",
     }
     return "".join(f"{chart} {key.format(chart)} {{ {rule}; }}\n" for key, rule in rules.items())
 

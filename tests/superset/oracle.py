@@ -87,13 +87,14 @@ MADE_OF_ALL: dict[tuple[str, str], Callable[[Row, list[Row]], Any]] = {
 STAGES = {
     ("lifecycle_trend", "stage"): ("lifecycle_stage_code", "", ""),
     ("lifecycle_transition", "from_stage"): ("from_stage_code", " before", "New"),
-    ("lifecycle_transition", "to_stage"): ("to_stage_code", " now", "Lost over a year"),
+    ("lifecycle_transition", "to_stage"): ("to_stage_code", " now", "E+ Lost over a year"),
 }
 JOINED = {
     "region_name": ("dim_region", "region_id"),
     "longitude_degrees": ("dim_region", "region_id"),
     "latitude_degrees": ("dim_region", "region_id"),
     "channel_name": ("dim_channel", "channel_id"),
+    "tier_rank": ("dim_value_tier", "value_tier"),
     "lever_name": ("dim_value_lever", "lever_number"),
 }
 

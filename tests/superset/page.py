@@ -75,6 +75,13 @@ class DashboardPage:
         height = int(box["y"] + box["height"]) + 40 if box else 2600
         self.page.set_viewport_size({"width": 1600, "height": height})
 
+    def use_laptop(self) -> None:
+        """The width of a small laptop, until another page is opened."""
+        size = self.page.viewport_size
+        assert size is not None
+        self.page.set_viewport_size({"width": 1366, "height": size["height"]})
+        self.wait_until_drawn()
+
     def charts(self) -> dict[str, Locator]:
         """Every chart of the dashboard by its title."""
         found = self.page.locator(CHART)
@@ -140,12 +147,19 @@ class DashboardPage:
         return [line.strip() for line in self.page.locator("tr", has=named).locator("td").all_inner_texts()[1:]]
 
     def cut_off(self) -> list[str]:
-        """Headlines and filter names that do not fit into their place."""
+        """Headlines and filter names that do not fit into their place, and lines that run out of their card."""
         cut: list[str] = self.page.evaluate(
-            """() => [...document.querySelectorAll(
-                '.header-line, .subheader-line, .header-title, [data-test=filter-control-name], .editable-title'
-            )].filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflow !== 'visible')
-              .map(e => e.innerText)"""
+            """() => {
+                const isWide = e => e.scrollWidth > e.clientWidth + 1;
+                const texts = document.querySelectorAll(
+                    '.header-line, .subheader-line, .header-title, [data-test=filter-control-name], .editable-title'
+                );
+                const cells = document.querySelectorAll('[data-test-viz-type=table] td');
+                return [
+                    ...[...texts].filter(e => isWide(e) && getComputedStyle(e).overflow !== 'visible'),
+                    ...[...cells].filter(e => isWide(e) && getComputedStyle(e).display === 'block'),
+                ].map(e => e.innerText);
+            }"""
         )
         return cut
 

@@ -52,6 +52,8 @@ def test_every_chart_of_the_page_is_drawn_with_data(
     if page == "marketing":
         _every_price_change_is_shown_with_its_verdict(overview, superset_server)
     overview.picture(Path(os.environ.get("KEEP_PICTURES") or tmp_path) / f"{document['slug']}.png")
+    overview.use_laptop()
+    assert overview.cut_off() == []
 
 
 @dataclass(frozen=True)
