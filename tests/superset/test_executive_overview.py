@@ -117,6 +117,23 @@ def test_tables_and_definitions_are_read_without_scrolling(overview: DashboardPa
         overview.wait_until_drawn()
 
 
+def test_the_cards_fit_on_a_laptop(overview: DashboardPage) -> None:
+    size = overview.page.viewport_size
+    assert size is not None
+    overview.use_laptop()
+    try:
+        assert overview.cut_off() == []
+        # The check itself can fail: a longer number does not fit.
+        overview.page.evaluate(
+            "() => { document.querySelector('[data-test-viz-type=table] td:nth-child(2)').innerText = '9'.repeat(40) }"
+        )
+        assert overview.cut_off() == ["9" * 40]
+    finally:
+        overview.page.set_viewport_size(size)
+        overview.page.reload()
+        overview.wait_until_drawn()
+
+
 def test_the_page_says_what_day_it_is_complete_to(overview: DashboardPage, superset_server: SupersetServer) -> None:
     as_of = ask(superset_server, "select as_of_date from marts.publication where is_current")
     assert overview.headline("Data as of") == f"{as_of:%d %b %Y}"
