@@ -141,15 +141,15 @@ def test_chart_of_the_whole_company__stays_shut_to_a_manager_who_asks_as_its_pag
 
 
 def test_page__is_given_to_a_manager_without_charts_of_the_whole_company(office: Office) -> None:
-    url = f"{office.server.base}/api/v1/dashboard/revenue"
+    url = f"{office.server.base}/api/v1/dashboard/business"
     position = json.loads(office.of(MANAGER).get(url, timeout=60).json()["result"]["position_json"])
     whole = json.loads(office.of(EXECUTIVE).get(url, timeout=60).json()["result"]["position_json"])
-    assert whole.keys() - position.keys() == {"CHART-ledger"}
+    assert whole.keys() - position.keys() == {"CHART-day_part"}
     # What stood beside it has its place.
     nodes = [node for node in position.values() if isinstance(node, dict)]
-    (row,) = [node for node in nodes if "CHART-profit_brand" in node.get("children", [])]
-    assert row["children"] == ["CHART-profit_brand"]
-    assert position["CHART-profit_brand"]["meta"]["width"] == 12
+    (row,) = [node for node in nodes if "CHART-use_per_line" in node.get("children", [])]
+    assert row["children"] == ["CHART-use_per_line"]
+    assert position["CHART-use_per_line"]["meta"]["width"] == 12
     charts = {one["slice_name"] for one in office.of(MANAGER).get(f"{url}/charts", timeout=60).json()["result"]}
     assert charts == {node["meta"]["sliceName"] for key, node in position.items() if key[:6] == "CHART-"}
 
