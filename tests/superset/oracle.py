@@ -87,7 +87,7 @@ MADE_OF_ALL: dict[tuple[str, str], Callable[[Row, list[Row]], Any]] = {
 STAGES = {
     ("lifecycle_trend", "stage"): ("lifecycle_stage_code", "", ""),
     ("lifecycle_transition", "from_stage"): ("from_stage_code", " before", "New"),
-    ("lifecycle_transition", "to_stage"): ("to_stage_code", " now", "E+ Lost over a year"),
+    ("lifecycle_transition", "to_stage"): ("to_stage_code", " now", "E+ Aged out"),
 }
 JOINED = {
     "region_name": ("dim_region", "region_id"),
