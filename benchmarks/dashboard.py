@@ -4,9 +4,9 @@ One Superset serves three sides in turn, by a change of the schema's name: the m
 tables with one row each, so that what remains is Superset (checking rights, making SQL, answering); and the marts with
 16 times the full months, whose page must answer the very same. Ten executives open the page at once, each asking for
 its charts over six connections, as a browser does; a person's time ends with the last chart. Cold: nothing is cached
-when they come, as on the morning after a publication, and what one has asked the others may get. Warm: everything is; a
-page is open within a second or two then, so they come several times, to the sides in turn. The filters above the
-charts are not asked.
+when they come, as on the morning after a publication, and what one has asked the others may get. Warm: everything is,
+and one opening is too short to tell the sides apart, so they come several times, to the sides in turn. The filters
+above the charts are not asked.
 """
 
 from __future__ import annotations

@@ -123,6 +123,19 @@ def test_charts_and_datasets_differ_from_the_english_in_words_only(language: Lan
     assert compared > 150
 
 
+def test_no_list_stands_in_the_order_of_words(language: Language) -> None:
+    """Gold comes before diamond in one language and after it in another."""
+    assets = read_assets(ROOT)
+    lists = {path: one for path, one in assets.items() if one.get("params", {}).get("query_mode") == "raw"}
+    ordered = {
+        path: {column for column, _ in query["orderby"]}
+        for path, chart in lists.items()
+        for query in chart["query_context"]["queries"]
+    }
+    assert len(ordered) > 10 and all(ordered.values())
+    assert [path for path, columns in ordered.items() if columns & language.values.keys()] == []
+
+
 def test_the_same_rows_stand_in_every_language(superset_server: SupersetServer, language: Language) -> None:
     """Row by row: what the English dataset says, with the words of the language."""
     ours, other = dataset_documents(ROOT), dataset_documents(ROOT, language)
